@@ -1,0 +1,254 @@
+"""Activations: one registry, from which every notebook takes formula, derivative and dress.
+
+An activation is an object that one can call::
+
+    sigmoid = activations.get("sigmoid")
+    sigmoid(z)              # value, any shape
+    sigmoid.derivative(z)   # closed form, same shape
+    sigmoid.steeper(4)      # sigma(4z)
+
+Its colour, dash and marker are the ones it wears in every figure of the course. A reader adds an activation with
+:func:`register`; every later figure that draws the whole registry includes it.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+__all__ = ["Activation", "get", "names", "register", "registered", "unregister"]
+
+Dash = str | tuple[int, tuple[float, ...]]
+
+LEAK = 0.01  # slope of leaky ReLU below zero: Maas, Hannun & Ng, ICML 2013 workshop; PyTorch's default
+GELU_SLOPE_BOUND = 0.5 * math.erfc(-1.0) + math.exp(-1.0) / math.sqrt(math.pi)  # slope at z = sqrt(2), where z^2 = 2
+SILU_SLOPE_BOUND = 1.0998393194792634  # slope at z = 2.3993572805, the root of 2 + z (1 - 2 sigma(z)) = 0
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function, with its closed-form derivative and the way the course draws it.
+
+    Attributes:
+        name: key in the registry, e.g. ``"leaky_relu"``.
+        label: what a figure's legend says, e.g. ``"leaky ReLU"``.
+        value: element-wise function, tensor of any shape to tensor of the same shape, differentiable by autograd.
+        slope: element-wise closed-form derivative, same shapes.
+        formula: LaTeX of the value as a function of z, without dollar signs.
+        slope_formula: LaTeX of the derivative.
+        slope_bound: least upper bound of abs(derivative); dimensionless.
+        colour, dash, marker: matplotlib's names; together they stay apart in grey.
+        kinks: the z at which the value is not smooth; quadrature must be split there.
+    """
+
+    name: str
+    label: str
+    value: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+    formula: str
+    slope_formula: str
+    slope_bound: float
+    colour: str
+    dash: Dash
+    marker: str
+    kinks: tuple[float, ...] = ()
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Value h = phi(z), element by element. Shape and dtype as z. TypeError unless z is a floating tensor."""
+        return self.value(_floating(z, self.name))
+
+    def derivative(self, z: Tensor) -> Tensor:
+        """Closed-form phi'(z), element by element. Shape and dtype as z. TypeError unless z is a floating tensor.
+
+        At a kink it returns what PyTorch's autograd returns there: 0 for ReLU, the leak for leaky ReLU.
+        """
+        return self.slope(_floating(z, self.name))
+
+    def steeper(self, k: float) -> "Activation":
+        """The activation z -> phi(k z), with slope k phi'(k z). Needs a finite k > 0, else ValueError.
+
+        For the logistic this is the "slope k" of the thread (C28, C29); the bound of the slope becomes k times as large.
+        """
+        if isinstance(k, bool) or not isinstance(k, int | float) or not math.isfinite(k) or k <= 0:
+            raise ValueError(f"the slope k must be a finite number above 0, got {k!r}")
+        value, slope = self.value, self.slope
+        return replace(
+            self,
+            name=f"{self.name}(x{k:g})",
+            label=f"{self.label}({k:g}z)",
+            value=lambda z: value(k * z),
+            slope=lambda z: k * slope(k * z),
+            formula=rf"\phi({k:g}z),\ \phi(z)={self.formula}",
+            slope_formula=rf"{k:g}\,\phi'({k:g}z),\ \phi'(z)={self.slope_formula}",
+            slope_bound=k * self.slope_bound,
+            kinks=tuple(kink / k for kink in self.kinks),
+        )
+
+
+def _floating(z: Tensor, name: str) -> Tensor:
+    if not isinstance(z, Tensor) or not z.is_floating_point():
+        kind = f"{z.dtype} tensor" if isinstance(z, Tensor) else type(z).__name__
+        raise TypeError(f"{name} takes a tensor of floating-point numbers, got a {kind}; try torch.tensor(..., dtype=...)")
+    return z
+
+
+# Values and derivatives that keep their relative accuracy in the tails, where the textbook forms round to 0.
+
+
+def _sigmoid_slope(z: Tensor) -> Tensor:
+    return torch.sigmoid(z) * torch.sigmoid(-z)  # = s (1 - s), without the rounding of 1 - s
+
+
+def _tanh_slope(z: Tensor) -> Tensor:
+    return 4 * _sigmoid_slope(2 * z)  # = 1 - tanh^2, as tanh z = 2 sigma(2z) - 1
+
+
+def _relu_slope(z: Tensor) -> Tensor:
+    return torch.where(z.isnan(), z, (z > 0).to(z.dtype))
+
+
+def _leaky(z: Tensor) -> Tensor:
+    return torch.where(z > 0, z, LEAK * z)
+
+
+def _leaky_slope(z: Tensor) -> Tensor:
+    one = torch.ones_like(z)
+    return torch.where(z.isnan(), z, torch.where(z > 0, one, LEAK * one))
+
+
+def _elu(z: Tensor) -> Tensor:
+    return torch.where(z > 0, z, torch.expm1(z.clamp(max=0)))
+
+
+def _elu_slope(z: Tensor) -> Tensor:
+    return torch.exp(z.clamp(max=0))
+
+
+def _normal_cdf(z: Tensor) -> Tensor:
+    return 0.5 * torch.erfc(z * -math.sqrt(0.5))  # erfc, not 1 + erf: keeps its digits for z << 0
+
+
+def _gelu(z: Tensor) -> Tensor:
+    return z * _normal_cdf(z)
+
+
+def _gelu_slope(z: Tensor) -> Tensor:
+    return _normal_cdf(z) + z * torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def _softplus(z: Tensor) -> Tensor:
+    return z.clamp(min=0) + torch.log1p(torch.exp(-z.abs()))
+
+
+def _silu_slope(z: Tensor) -> Tensor:
+    return torch.sigmoid(z) * (1 + z * torch.sigmoid(-z))
+
+
+_REGISTRY: dict[str, Activation] = {}
+
+
+def register(activation: Activation) -> Activation:
+    """Add an activation, so that :func:`get` finds it and every figure of the whole registry includes it.
+
+    Its ``value`` and ``slope`` are tried on five numbers first. Returns the activation.
+
+    Raises:
+        ValueError: the name is taken, the colour/dash/marker are those of another entry, or value and slope do not
+            keep the shape or do not fit each other (central difference at z = -2.3 ... 2.3, within 1e-5).
+    """
+    if activation.name in _REGISTRY:
+        raise ValueError(f"an activation named {activation.name!r} is registered already; choose another name")
+    for other in _REGISTRY.values():
+        if (other.colour, other.dash, other.marker) == (activation.colour, activation.dash, activation.marker):
+            raise ValueError(f"{activation.name!r} would look like {other.name!r} in every figure; change colour, dash or marker")
+    z = torch.tensor([-2.3, -0.7, 0.4, 1.1, 2.3], dtype=torch.float64)
+    step = 1e-5
+    difference = (activation(z + step) - activation(z - step)) / (2 * step)
+    slope = activation.derivative(z)
+    if slope.shape != z.shape or not torch.allclose(slope, difference, rtol=1e-5, atol=1e-5):
+        raise ValueError(
+            f"the slope of {activation.name!r} is not the derivative of its value: at z = {z.tolist()} the slope gives "
+            f"{[round(s, 5) for s in slope.flatten().tolist()]}, central differences give {[round(d, 5) for d in difference.tolist()]}"
+        )
+    _REGISTRY[activation.name] = activation
+    return activation
+
+
+def unregister(name: str) -> None:
+    """Take an activation out again; ValueError, with the known names, when it is not there."""
+    get(name)
+    del _REGISTRY[name]
+
+
+def get(name: str | Activation) -> Activation:
+    """The activation of that name; an :class:`Activation` is handed back as it is.
+
+    Known at the start: sigmoid (logistic), tanh, relu, leaky_relu (slope 0.01 below 0), elu (alpha 1), softplus,
+    gelu (exact), silu, identity.
+
+    Raises:
+        ValueError: unknown name; the message lists the known ones.
+    """
+    if isinstance(name, Activation):
+        return name
+    if name not in _REGISTRY:
+        raise ValueError(f"unknown activation {name!r}; known are: {', '.join(_REGISTRY)}")
+    return _REGISTRY[name]
+
+
+def names() -> list[str]:
+    """The names of all registered activations, in the order of registration."""
+    return list(_REGISTRY)
+
+
+def registered() -> Iterator[Activation]:
+    """All registered activations, in the order of registration."""
+    return iter(list(_REGISTRY.values()))
+
+
+# The colours are those of seaborn's "colorblind" palette, in an order that also differs in lightness. Formulas:
+# Hochreiter's ELU: Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289. GELU and SiLU: Hendrycks & Gimpel,
+# arXiv:1606.08415. Leaky ReLU: Maas, Hannun & Ng, ICML 2013 workshop.
+for _entry in (
+    Activation(
+        "sigmoid", "sigmoid", torch.sigmoid, _sigmoid_slope,
+        r"\frac{1}{1+e^{-z}}", r"\sigma(z)\,(1-\sigma(z))", 0.25, "#de8f05", "-", "s",
+    ),
+    Activation(
+        "tanh", "tanh", torch.tanh, _tanh_slope,
+        r"\tanh z", r"1-\tanh^2 z", 1.0, "#029e73", (0, (5, 1.6)), "^",
+    ),
+    Activation(
+        "relu", "ReLU", torch.relu, _relu_slope,
+        r"\max(0, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0", 1.0, "#0173b2", "-", "o", (0.0,),
+    ),
+    Activation(
+        "leaky_relu", "leaky ReLU", _leaky, _leaky_slope,
+        r"\max(0.01 z, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0.01", 1.0, "#56b4e9", (0, (6, 1.5, 1.2, 1.5)), "v", (0.0,),
+    ),
+    Activation(
+        "elu", "ELU", _elu, _elu_slope,
+        r"z\ \text{if}\ z>0,\ \text{else}\ e^z-1", r"1\ \text{if}\ z>0,\ \text{else}\ e^z", 1.0, "#d55e00", (0, (1.2, 1.2)), "D",
+        (0.0,),
+    ),
+    Activation(
+        "softplus", "softplus", _softplus, torch.sigmoid,
+        r"\ln(1+e^z)", r"\sigma(z)", 1.0, "#ca9161", (0, (8, 2)), "P",
+    ),
+    Activation(
+        "gelu", "GELU", _gelu, _gelu_slope,
+        r"z\,\Phi(z)", r"\Phi(z)+z\,\varphi(z)", GELU_SLOPE_BOUND, "#cc78bc", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X",
+    ),
+    Activation(
+        "silu", "SiLU", torch.nn.functional.silu, _silu_slope,
+        r"z\,\sigma(z)", r"\sigma(z)\,(1+z\,(1-\sigma(z)))", SILU_SLOPE_BOUND, "#7a4ea0", (0, (3, 1)), "*",
+    ),
+    Activation(
+        "identity", "identity", lambda z: z.clone(), torch.ones_like,
+        r"z", r"1", 1.0, "#6b6b6b", (0, (1, 2)), "h",
+    ),
+):  # fmt: skip
+    register(_entry)
+del _entry

@@ -1,0 +1,39 @@
+"""Checks of notebook 00, Start here."""
+
+import math
+from typing import Any
+
+from course_utils.exercises import Exercise, Off, number, option
+
+__all__ = ["EXERCISES"]
+
+
+def _chance(answer: Any) -> None:
+    value = number(answer)
+    if abs(value - 0.1) < 1e-9 or abs(value - 10) < 1e-9:
+        raise Off("That is the chance of hitting the class, or the number of classes. The loss is minus a logarithm.")
+    if abs(value - 1) < 0.01:
+        raise Off("That is the logarithm to base 10; the cross-entropy uses the natural one.")
+    if abs(value - math.log2(10)) < 0.01:
+        raise Off("That is in bits, log2 of 10; the cross-entropy is in nats, with the natural logarithm.")
+    if abs(value + math.log(10)) < 0.01:
+        raise Off("Right size, wrong sign: the loss is minus the logarithm of the probability.")
+    if abs(value - math.log(10)) > 0.005:
+        raise Off("Each class gets probability 1/10; the loss of an image is −ln of that.")
+
+
+def _which_learn(answer: Any) -> None:
+    choice = option(answer, "abcd")
+    hints = {
+        "a": "It starts no better with so many layers: watch its loss.",
+        "b": "One more learns than you think.",
+        "d": "One of the three does not move from chance.",
+    }
+    if choice in hints:
+        raise Off(hints[choice])
+
+
+EXERCISES = {
+    "0.1": Exercise(_chance, "−ln(1/10) = ln 10 ≈ 2.303: the line that a network must get below."),
+    "0.2": Exercise(_which_learn, "ReLU learns, and so does the sigmoid once batch norm stands before it."),
+}

@@ -1,0 +1,1 @@
+"""Figures: how each notebook draws what it measured, one module per notebook."""

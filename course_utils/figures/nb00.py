@@ -1,0 +1,91 @@
+"""Figures of notebook 00, Start here."""
+
+import math
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from torch import Tensor
+
+from course_utils import activations, plots
+from course_utils.data import Dataset
+
+__all__ = ["claims_map", "hook", "one_of_each"]
+
+TITLES = {
+    "01": "Definitions",
+    "02": "Derivative bounds",
+    "03": "Gradient products",
+    "04": "Sparsity",
+    "05": "Dead units",
+    "06": "Batch norm",
+    "07": "The race",
+    "08": "Cost",
+    "09": "Verdict",
+}
+GREYS = {"holds": "#0173b2", "fails": "#d55e00", "depends": "#ece133", "unproven": "#949494", "open": "white"}
+MARKS = {"holds": "✓", "fails": "✗", "depends": "◐", "unproven": "?", "open": ""}
+
+
+def hook(curves: pd.DataFrame, chance: float) -> Figure:
+    """Training loss against step for the arms in ``curves`` (columns arm, step, loss, seed, activation, norm), chance level drawn.
+
+    A line is the mean over the seeds, the band reaches from the lowest to the highest.
+    """
+    figure, ax = plots.axes(
+        "Eight layers: the plain sigmoid never starts. ReLU is one cure",
+        "training loss on Fashion-MNIST · line: mean of five networks · band: lowest to highest",
+    )
+    last = int(curves["step"].max())
+    for arm, rows in curves.groupby("arm", sort=False):
+        entry = activations.get(rows["activation"].iloc[0])
+        normed = rows["norm"].iloc[0] == "batch"
+        look = {"color": entry.colour, "linestyle": entry.dash, "lw": 3.2 if normed else 1.6}
+        sns.lineplot(rows, x="step", y="loss", errorbar=("pi", 100), ax=ax, **look)
+        end = rows[rows["step"] == last]["loss"].mean() + (-0.16 if normed else 0.06)
+        ax.text(last + 1.5, end, str(arm), color=entry.colour, fontweight="bold", fontsize=9.5, va="center")
+    ax.axhline(chance, xmax=0.79, color="0.35", lw=1, linestyle=(0, (1, 2)))
+    ax.text(28, chance + 0.05, f"dotted: chance, ln 10 = {math.log(10):.3f}", color="0.35", fontsize=9, va="bottom")
+    ax.set_xlabel("step (250 images each)")
+    ax.set_ylabel("cross-entropy (nats)")
+    ax.set_ylim(0, 2.75)
+    ax.set_xlim(0, last * 1.36)
+    ax.set_xticks(range(0, last + 1, 20))
+    return figure
+
+
+def one_of_each(images: Dataset) -> Figure:
+    """The first picture of each class, in one row, with its name."""
+    figure, row = plots.axes(
+        "Ten kinds of clothing, 28 × 28 pixels each", columns=10, size=(7.2, 1.45), gridspec_kw={"wspace": 0.05}
+    )
+    pictures: Tensor = images.pictures()
+    for label, (ax, name) in enumerate(zip(row, images.classes, strict=True)):
+        first = int((images.labels == label).nonzero()[0])
+        ax.imshow(pictures[first], cmap="gray_r", vmin=0, vmax=1)
+        ax.set_title(name.replace(" ", "\n").replace("/", "/\n"), fontsize=7, loc="center", color="0.3")
+        ax.set_axis_off()
+    return figure
+
+
+def claims_map(overview: pd.DataFrame) -> Figure:
+    """A tile per claim (columns id, notebook, verdict of ``overview``), one row per notebook, marked with its verdict."""
+    judged = int((overview["verdict"] != "open").sum())
+    figure, ax = plots.axes(
+        f"{len(overview)} things that people said, each with a home: {judged} judged so far",
+        "blue ✓ holds · orange ✗ fails · yellow ◐ depends · grey ? unproven · white: not tried yet",
+        size=(7.2, 3.9),
+    )
+    for y, (notebook, title) in enumerate(TITLES.items()):
+        ax.text(-0.3, y, f"{notebook} {title}", ha="right", va="center", fontsize=9.5, color=plots.INK)
+        for x, (_, claim) in enumerate(overview[overview["notebook"] == notebook].iterrows()):
+            colour, mark = GREYS[claim["verdict"]], MARKS[claim["verdict"]]
+            box = FancyBboxPatch((x, y - 0.38), 0.86, 0.76, boxstyle="round,pad=0,rounding_size=0.08", fc=colour, ec="0.55", lw=0.8)
+            ax.add_patch(box)
+            ink = "white" if claim["verdict"] in ("holds", "fails") else plots.INK
+            ax.text(x + 0.43, y, f"{claim['id']} {mark}".strip(), ha="center", va="center", fontsize=8, color=ink)
+    ax.set_xlim(-3.2, 10.2)
+    ax.set_ylim(len(TITLES) - 0.5, -0.5)
+    ax.set_axis_off()
+    return figure

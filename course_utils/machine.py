@@ -1,0 +1,68 @@
+"""Machine: how many threads the process may use, and what machine a timing was taken on."""
+
+import math
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+__all__ = ["cpu_quota", "describe", "follow_quota", "threads"]
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def cpu_quota() -> int:
+    """Whole processors this process may use, at least 1: the least of affinity, container quota and core count.
+
+    Binder and other containers show all cores of the node but grant one: torch then starts a thread per core, and they
+    wait for each other. Reads cgroup v2 (cpu.max) and v1 (cpu.cfs_quota_us); where there is neither, the quota is not
+    limited.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, math.ceil(_container_limit(_CGROUP))))
+
+
+def _container_limit(cgroup: Path) -> float:
+    """Processors granted by the container, 1e9 when nothing is said."""
+    try:
+        if (cgroup / "cpu.max").is_file():
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
+    except (OSError, ValueError):
+        return 1e9
+    return 1e9 if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def follow_quota() -> None:
+    """Let torch use no more threads than :func:`cpu_quota` grants. Never more than it uses now (OMP_NUM_THREADS holds)."""
+    torch.set_num_threads(min(torch.get_num_threads(), cpu_quota()))
+
+
+@contextmanager
+def threads(count: int | None = None) -> Iterator[int]:
+    """Run a block with ``count`` torch threads (default: as :func:`follow_quota`), then put the old number back."""
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise ValueError(f"the number of threads must be a whole number of at least 1, got {count!r}")
+    before = torch.get_num_threads()
+    if count is None:
+        follow_quota()
+    else:
+        torch.set_num_threads(count)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+def describe() -> str:
+    """One line about this machine, for timings: system, processor family, threads, vector width, torch version."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    return (
+        f"{platform.system()} {platform.machine()}, {cpu_quota()} processors granted, {torch.get_num_threads()} torch threads, "
+        f"{capability}, torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+    )

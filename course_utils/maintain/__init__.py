@@ -1,0 +1,1 @@
+"""Chores that keep the course in order: execute, refresh, publish, time. Readers need none of it."""

@@ -1,0 +1,142 @@
+"""Plots: the course's style in one place, figures of a fixed size, and pictures that carry their words.
+
+A figure's title is its finding. Theory is a line, measurement is marks, seeds are dots or bands. An activation is drawn
+with :func:`dress`: its own colour, dash and marker.
+"""
+
+import base64
+import io
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils import activations
+from course_utils.activations import Activation
+
+__all__ = ["INK", "PALE", "Picture", "axes", "dress", "label_line", "look", "picture", "show", "use_style"]
+
+INK, MUTED, PALE = "0.1", "0.4", "0.92"
+DPI, COLOURS = 144, 64  # sharp on a high-resolution screen; a palette keeps the stored picture small
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "figure.dpi": DPI,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": PALE,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "0.6",
+    "axes.labelcolor": "0.2",
+    "axes.titlelocation": "left",
+    "xtick.color": "0.35",
+    "ytick.color": "0.35",
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+    "lines.markeredgewidth": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.handlelength": 3.2,
+    "svg.hashsalt": "why-relu",
+}
+
+
+def use_style() -> None:
+    """Put the course's style into matplotlib's settings; colours cycle through seaborn's colour-blind palette."""
+    mpl.rcParams.update(STYLE)
+    palette = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494", "#56b4e9"]
+    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=palette)
+
+
+def axes(
+    finding: str, how: str = "", columns: int = 1, rows: int = 1, size: tuple[float, float] = (7.2, 4.0), **subplots: Any
+) -> tuple[Figure, Any]:
+    """A figure of fixed size whose title is the finding.
+
+    Args:
+        finding: one sentence, what the reader should see.
+        how: a second, quieter line: what lines, marks and numbers mean.
+        columns, rows: panels; with more than one the second result is an array of axes.
+        size: width and height in inches; default 7.2 x 4.0, the width of a notebook page.
+        subplots: passed on to ``Figure.subplots`` (sharex, sharey, ...).
+
+    Returns:
+        The figure, and its axes as ``Figure.subplots`` gives them. The figure is not known to pyplot: it is shown by
+        :func:`show` alone, once.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+        top = 1 - 0.12 / size[1]
+        figure.text(0.008, top, finding, fontsize=12.5, fontweight="bold", color=INK, ha="left", va="top")
+        lines = finding.count("\n") + 1
+        if how:
+            figure.text(0.008, top - 0.225 * lines / size[1], how, fontsize=9.5, color=MUTED, ha="left", va="top")
+        head = 0.2 + 0.225 * lines + (0.19 * (how.count("\n") + 1) if how else 0)
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - head / size[1]))  # type: ignore[union-attr, call-arg]
+        return figure, figure.subplots(rows, columns, **subplots)
+
+
+def look(activation: str | Activation) -> dict[str, Any]:
+    """Colour and dash of an activation's line, as keyword arguments for ``Axes.plot``."""
+    entry = activations.get(activation)
+    return {"color": entry.colour, "linestyle": entry.dash}
+
+
+def dress(activation: str | Activation) -> dict[str, Any]:
+    """Colour, dash, marker and label of an activation, as keyword arguments for ``Axes.plot``."""
+    entry = activations.get(activation)
+    return {"color": entry.colour, "linestyle": entry.dash, "marker": entry.marker, "label": entry.label}
+
+
+def label_line(ax: Axes, x: float, y: float, text: str, colour: str, **text_options: Any) -> None:
+    """Write a line's name beside it, at data coordinates (x, y), in its colour, on a thin white ground."""
+    ground = {"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    options = {"fontsize": 9, "fontweight": "bold", "ha": "left", "va": "center", "bbox": ground, **text_options}
+    ax.text(x, y, text, color=colour, **options)
+
+
+class Picture(NamedTuple):
+    """A drawn figure: PNG bytes, and its width and height on the page in CSS pixels."""
+
+    png: bytes
+    width: int
+    height: int
+
+
+def picture(figure: Figure, quick: bool = False) -> Picture:
+    """Draw a figure to a PNG of fixed size: 100 CSS pixels to the inch, drawn at 144.
+
+    The pixels get a palette of 64 colours, a quarter of the usual bytes. ``quick`` leaves the squeezing out, for a
+    picture that follows a slider.
+    """
+    canvas = io.BytesIO()
+    width, height = (round(inches * 100) for inches in figure.get_size_inches())
+    if quick:
+        figure.savefig(canvas, format="png", dpi=100, pil_kwargs={"compress_level": 1})
+        return Picture(canvas.getvalue(), width, height)
+    figure.savefig(canvas, format="png", dpi=DPI)
+    image = Image.open(canvas).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    image.save(small, format="png", optimize=True)
+    return Picture(small.getvalue(), width, height)
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure with its words: one output that holds the PNG and, as plain text and as alt text, ``alt``.
+
+    A number in ``alt`` that may differ between machines stands behind the sign for "about".
+
+    Raises:
+        ValueError: ``alt`` is empty or shorter than 20 characters: a reader who cannot see the picture needs a sentence.
+    """
+    from IPython.display import display
+
+    if len(alt.strip()) < 20:
+        raise ValueError(f"alt must be a sentence that says what the figure shows, got {alt!r}")
+    drawn = picture(figure)
+    bundle = {"image/png": base64.b64encode(drawn.png).decode(), "text/plain": alt}
+    metadata = {"image/png": {"alt": alt, "width": drawn.width, "height": drawn.height}}
+    display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]

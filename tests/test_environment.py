@@ -1,0 +1,173 @@
+"""pyproject.toml, the pins, environment.yml and what is installed say the same; nothing names one machine."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from course_utils.maintain import bootstrap, publish
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+CONDA_NAMES = {"pytorch-cpu": "torch"}
+ONLY_FOR_AUTHORS = {"ruff", "mypy", "pandas-stubs"}  # no reader on Binder or conda needs them
+
+
+def wanted() -> dict[str, SpecifierSet]:
+    lines = [*PROJECT["project"]["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
+    parsed = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one.specifier for one in parsed}
+
+
+def pins() -> dict[str, Version]:
+    lines = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    parts = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
+    return {canonicalize_name(name): Version(version) for name, version in parts}
+
+
+def conda() -> dict:
+    return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+
+
+def conda_lines() -> dict[str, str]:
+    lines = conda()["dependencies"]
+    assert all(isinstance(line, str) for line in lines), (
+        "no pip section: Binder would rebuild at every commit"
+    )
+    parts = [re.fullmatch(r"([a-z0-9-]+)(.*)", line.replace(" ", "")) for line in lines]
+    assert all(parts)
+    assert len({part[1] for part in parts}) == len(parts), "a package is named twice"
+    return {part[1]: part[2] for part in parts}
+
+
+@pytest.mark.parametrize("name", sorted(wanted()))
+def test_pins_satisfy_the_ranges(name: str) -> None:
+    assert name in pins(), f".ci/constraints.txt does not pin {name}"
+    assert pins()[name] in wanted()[name]
+
+
+def test_pin_of_torch_names_no_build() -> None:
+    assert pins()["torch"].local is None  # so that it fits the CPU build and any other
+
+
+@pytest.mark.parametrize("name", sorted(set(wanted()) - ONLY_FOR_AUTHORS))
+def test_installed_versions_satisfy_the_ranges(name: str) -> None:
+    assert wanted()[name].contains(metadata.version(name), prereleases=True)
+
+
+def test_this_python_is_supported() -> None:
+    assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(
+        sys.version.split()[0], prereleases=True
+    )
+
+
+def test_conda_names_one_python_the_way_binder_reads_it() -> None:
+    found = re.fullmatch(r"=(3\.\d+)", conda_lines()["python"])
+    assert found, "Binder reads python=3.x only, and falls back to an old Python for anything else"
+    assert found[1] in SpecifierSet(PROJECT["project"]["requires-python"])
+
+
+def test_conda_takes_one_channel_only() -> None:
+    assert conda()["channels"] == ["conda-forge", "nodefaults"]
+
+
+def test_conda_takes_the_cpu_build_of_torch() -> None:
+    assert "pytorch-cpu" in conda_lines()
+    assert not {"pytorch", "torch", "pytorch-gpu"} & set(conda_lines())
+
+
+def test_conda_agrees_with_pyproject() -> None:
+    found = {CONDA_NAMES.get(name, name): spec for name, spec in conda_lines().items()}
+    del found["python"], found["pip"]
+    for name, spec in found.items():
+        found[name] = SpecifierSet(re.sub(r"^=(?!=)", "==", spec))
+    assert found == {name: spec for name, spec in wanted().items() if name not in ONLY_FOR_AUTHORS}
+
+
+def test_binder_finds_no_other_environment() -> None:
+    names = ["binder", ".binder", "requirements.txt", "runtime.txt", "Dockerfile", "postBuild"]
+    assert not [name for name in names if (ROOT / name).exists()]
+
+
+def test_makefile_and_workflow_take_torch_as_pinned() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(workflow)["jobs"]["test"]
+    assert "-c .ci/constraints.txt torch" in workflow
+    oldest = SpecifierSet(PROJECT["project"]["requires-python"])
+    assert all(version in oldest for version in steps["strategy"]["matrix"]["python"])
+
+
+def test_version_is_the_same_everywhere() -> None:
+    import course_utils
+
+    assert course_utils.__version__ == PROJECT["project"]["version"]
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    heavy = {"torch", "numpy", "pandas", "matplotlib"}
+    code = f"import sys, course_utils; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_readme_shows_the_badges_of_the_named_repository() -> None:
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        pytest.skip("no README.md yet")
+    text = readme.read_text(encoding="utf-8")
+    repository, branch = bootstrap.read_course(ROOT)
+    assert f"{publish.START}\n{publish.badges(repository, branch)}\n{publish.END}" in text
+    links = re.findall(r"(?:colab\.research\.google\.com/github|mybinder\.org/v2/gh)/([\w.-]+/[\w.-]+)", text)
+    assert set(links) <= ({repository} if repository != bootstrap.PLACEHOLDER else set())
+
+
+def tracked_files() -> list[Path]:
+    """What git tracks or would; without git (an unpacked archive), what lies in the course's folders."""
+    try:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        paths = [ROOT / name for name in listed.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        folders = ["notebooks", "course_utils", "tests", "data", ".ci", ".github"]
+        paths = [path for folder in folders for path in (ROOT / folder).rglob("*")] + list(ROOT.glob("*"))
+    return [
+        path
+        for path in paths
+        if path.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)
+    ]
+
+
+def test_no_file_names_a_machine_or_a_package_registry() -> None:
+    homes = r"(?<![\w.])/(?:home|root|Users)/\w"
+    # Put together from pieces, else this file would name them itself. PyTorch's own index is allowed.
+    registries = "|".join(
+        [
+            "py" + r"pi\.org",
+            "python" + r"hosted\.org",
+            "registry" + r"\.npmjs\.org",
+            "conda" + r"\.anaconda\.org",
+            "deb" + r"\.debian\.org",
+        ]
+    )
+    here = r"(?<![\w.])" + re.escape(ROOT.as_posix()) + "/"
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # data, pictures
+        text = re.sub(r'"image/(png|jpeg)": "[^"]*"', "", text)
+        hits = re.findall(f"{homes}|{registries}|{here}", text)
+        found += [f"{path.relative_to(ROOT)}: {hit}" for hit in hits]
+    assert found == []

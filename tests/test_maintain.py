@@ -1,0 +1,473 @@
+"""Running, refreshing and publishing, tried on small notebooks in folders of their own."""
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from PIL import Image, ImageDraw
+
+from course_utils.maintain import bootstrap, execute, publish
+
+ROOT = Path(__file__).resolve().parents[1]
+STAMPED = "someone/why-relu"
+SETTINGS = ["pyproject.toml", "notebooks/conftest.py", "tests/nbval_sanitize.cfg"]
+CLAIMS = """
+class Table(list):
+    def to_string(self, index):
+        return " ".join(self)
+
+def scoreboard(folder=None):
+    return Table(["verdicts", "of", folder.name, *sorted(path.stem for path in folder.glob('*.ipynb'))])
+"""  # stands in for the real module, which would load torch and pandas
+
+
+def notebook(*sources: str, first: str | None = None) -> nbformat.NotebookNode:
+    """A notebook with these code cells, not yet executed, behind the shared first cell."""
+    texts = [bootstrap.cell_source() if first is None else first, *sources]
+    cells = [nbformat.v4.new_markdown_cell("# A title", id="title")]
+    cells += [nbformat.v4.new_code_cell(text, id=f"c{number}") for number, text in enumerate(texts)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A copy of the course with its real settings and no notebooks."""
+    root = tmp_path / "course"
+    shutil.copytree(
+        ROOT / "course_utils" / "maintain",
+        root / "course_utils" / "maintain",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    for name in ["course_utils/__init__.py", "course_utils/__main__.py", *SETTINGS]:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    (root / "course_utils" / "claims.py").write_text(CLAIMS, encoding="utf-8")
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    name, _ = bootstrap.read_course(root)
+    text = text.replace(f'repository = "{name}"', f'repository = "{bootstrap.PLACEHOLDER}"')
+    (root / "pyproject.toml").write_text(text, encoding="utf-8")
+    (root / "README.md").write_text(
+        "# Why ReLU?\n\n<!-- badges -->\nx\n<!-- /badges -->\n\nText.\n", encoding="utf-8"
+    )
+    return root
+
+
+def write(root: Path, name: str, content: nbformat.NotebookNode) -> Path:
+    path = root / "notebooks" / f"{name}.ipynb"
+    nbformat.write(content, path)
+    return path
+
+
+# --- publish ---------------------------------------------------------------------------------------
+
+
+def stamps(root: Path) -> tuple[str, str, str]:
+    found = json.loads((root / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8"))
+    first = next(cell for cell in found["cells"] if cell["cell_type"] == "code")
+    return (
+        bootstrap.read_course(root)[0],
+        "".join(first["source"]),
+        (root / "README.md").read_text(encoding="utf-8"),
+    )
+
+
+def test_publish_stamps_and_stamps_again(course: Path) -> None:
+    write(course, "00_start_here", notebook("1 + 1"))
+    write(course, "01_other", notebook("2 + 2"))
+    before = {
+        path: path.read_text(encoding="utf-8")
+        for path in course.rglob("*")
+        if path.suffix in {".toml", ".ipynb"}
+    }
+
+    assert len(publish.publish(STAMPED, root=course)) == 4
+    name, cell, readme = stamps(course)
+    assert name == STAMPED
+    assert cell == bootstrap.cell_source(STAMPED)
+    assert f"github/{STAMPED}/blob/main/notebooks/00_start_here.ipynb" in readme
+    assert f"gh/{STAMPED}/main?urlpath" in readme
+    assert readme.startswith("# Why ReLU?\n\n<!-- badges -->\n[![") and readme.endswith(
+        "<!-- /badges -->\n\nText.\n"
+    )
+    once = {path: path.read_text(encoding="utf-8") for path in before}
+    for path, text in before.items():  # the name changed, and nothing else
+        assert once[path] == text.replace(
+            f'"{bootstrap.PLACEHOLDER}", "main"', f'"{STAMPED}", "main"'
+        ).replace(f'\\"{bootstrap.PLACEHOLDER}\\", \\"main\\"', f'\\"{STAMPED}\\", \\"main\\"').replace(
+            f'repository = "{bootstrap.PLACEHOLDER}"', f'repository = "{STAMPED}"'
+        )
+
+    assert publish.publish(STAMPED, root=course) == []  # saying it again changes nothing
+    assert len(publish.publish("Other-1/fork.of_it", "spring/2027", root=course)) == 4  # a fork
+    name, cell, readme = stamps(course)
+    assert bootstrap.read_course(course) == ("Other-1/fork.of_it", "spring/2027")
+    assert cell == bootstrap.cell_source("Other-1/fork.of_it", "spring/2027")
+    assert STAMPED not in name + cell + readme
+    publish.publish(STAMPED, "main", root=course)
+    assert {path: path.read_text(encoding="utf-8") for path in before} == once
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "why-relu",
+        "OWNER/REPO",
+        "a/b/c",
+        "-a/b",
+        "a-/b",
+        "a/..",
+        "a/b.git",
+        "a b/c",
+        'a/b"\nx = "',
+        "https://github.com/a/b",
+        "a" * 40 + "/b",
+    ],
+)
+def test_publish_refuses_what_is_no_name(course: Path, name: str) -> None:
+    path = write(course, "00_start_here", notebook())
+    before = path.read_bytes(), (course / "pyproject.toml").read_bytes()
+    with pytest.raises(ValueError, match=r"owner/name"):
+        publish.publish(name, root=course)
+    assert (path.read_bytes(), (course / "pyproject.toml").read_bytes()) == before
+
+
+@pytest.mark.parametrize("branch", ["", "-x", "a b", "a..b", "a/", 'a"b', "a\n"])
+def test_publish_refuses_what_is_no_branch(course: Path, branch: str) -> None:
+    with pytest.raises(ValueError, match=r"no name of a branch"):
+        publish.publish(STAMPED, branch, root=course)
+
+
+def test_publish_writes_nothing_unless_it_can_write_everything(course: Path) -> None:
+    write(course, "00_start_here", notebook(first="print('not the shared cell')"))
+    with pytest.raises(ValueError, match=r"first code cell of 00_start_here\.ipynb"):
+        publish.publish(STAMPED, root=course)
+    write(course, "00_start_here", notebook())
+    (course / "README.md").write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README\.md needs the marks"):
+        publish.publish(STAMPED, root=course)
+    assert bootstrap.read_course(course)[0] == bootstrap.PLACEHOLDER
+
+
+def test_badges_are_absent_until_stamped() -> None:
+    assert "make publish" in publish.badges(bootstrap.PLACEHOLDER, "main")
+    assert "http" not in publish.badges(bootstrap.PLACEHOLDER, "main")
+
+
+# --- the shared first cell -------------------------------------------------------------------------
+
+
+def test_first_cell_is_short_and_well_formed() -> None:
+    text = bootstrap.cell_source(STAMPED)
+    assert len(text.splitlines()) <= 20
+    assert max(map(len, text.splitlines())) <= 110
+    compile(text, "cell", "exec")
+
+
+def in_colab(folder: Path, code: str, repository: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh Python that looks like Colab; git finds the stamped address at `repository`."""
+    stub = folder / "stub" / "google" / "colab"
+    stub.mkdir(parents=True)
+    (stub / "__init__.py").write_text("", encoding="utf-8")
+    content = folder / "content"
+    content.mkdir()
+    settings = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{STAMPED}",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PYTHONPATH": str(folder / "stub"),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, "-c", "import google.colab\n" + code]
+    return subprocess.run(
+        command,
+        cwd=content,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+def git(*words: str, at: Path) -> None:
+    who = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *who, *words], cwd=at, check=True, capture_output=True)
+
+
+@pytest.fixture
+def published(course: Path) -> Path:
+    """The course as someone published it: a repository with one commit on main."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    write(course, "00_start_here", notebook())
+    publish.publish(STAMPED, root=course)
+    git("init", "--quiet", "--initial-branch=main", at=course)
+    git("add", "--all", at=course)
+    git("commit", "--quiet", "--message=The course", at=course)
+    return course
+
+
+TWICE = """
+import sys
+for _ in range(2):
+    exec(compile({cell!r}, "cell", "exec"))
+import os, course_utils
+inside = os.path.realpath(course_utils.__file__).startswith(os.path.realpath(os.pardir))
+print(os.path.basename(os.getcwd()), inside, sys.path.count(os.path.dirname(os.getcwd())))
+"""
+
+
+def test_first_cell_fetches_the_course_in_colab_once(published: Path, tmp_path: Path) -> None:
+    code = TWICE.format(cell=bootstrap.cell_source(STAMPED))
+    done = in_colab(tmp_path, code, repository=published)
+    assert (done.stdout, done.stderr) == ("notebooks True 1\n", "")
+    assert sorted(path.name for path in (tmp_path / "content").iterdir()) == ["why-relu"]
+
+
+def test_first_cell_survives_a_restart_of_the_session(published: Path, tmp_path: Path) -> None:
+    # A restarted kernel begins in the top folder again, and finds what was fetched before.
+    cell = bootstrap.cell_source(STAMPED)
+    code = f"exec({cell!r})\nos.chdir('../..')\nexec({cell!r})\nprint(Path.cwd().parts[-3:])"
+    done = in_colab(tmp_path, code, repository=published)
+    assert (done.stdout, done.stderr) == ("('content', 'why-relu', 'notebooks')\n", "")
+
+
+def test_first_cell_says_when_the_course_cannot_be_fetched(tmp_path: Path) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    done = in_colab(tmp_path, bootstrap.cell_source(STAMPED), repository=tmp_path / "nowhere")
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()
+    message = next(line for line in last if line.startswith("RuntimeError"))
+    assert f"Cannot fetch https://github.com/{STAMPED} (branch main)" in message
+    assert "Is it public" in message and "git says:" in message
+
+
+def test_first_cell_of_an_unpublished_copy_says_so(tmp_path: Path) -> None:
+    done = in_colab(tmp_path, bootstrap.cell_source(), repository=tmp_path)
+    assert "does not name its repository" in done.stderr and "make publish REPO=owner/name" in done.stderr
+
+
+def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
+    code = bootstrap.cell_source() + "\nimport course_utils\nprint(course_utils.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=course / "notebooks",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
+
+
+# --- executing -------------------------------------------------------------------------------------
+
+
+def cli(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "course_utils", *words]
+    return subprocess.run(
+        command,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+def test_refresh_stores_clean_outputs(course: Path) -> None:
+    untidy = notebook("print('a')\nprint('b')", "6 * 7", "display({}, raw=True)")
+    untidy.metadata.update(
+        widgets={"application/vnd.jupyter.widget-state+json": {}},
+        kernelspec={"name": "mine", "display_name": "Mine", "language": "python"},
+        language_info={"name": "python", "version": "3.0"},
+    )
+    untidy.cells[2].metadata["execution"] = {"iopub.status.busy": "2020"}
+    untidy.cells[2].execution_count = 99
+    untidy.cells[3].id = untidy.cells[2].id
+    path = course / "notebooks" / "01_tiny.ipynb"
+    path.write_text(json.dumps(untidy), encoding="utf-8")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert {"metadata.widgets is stored", "cell c1: metadata.execution is stored"} <= set(
+        execute.problems(stored)
+    )
+
+    assert execute.refresh(root=course) == 0
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert execute.problems(stored) == []
+    assert set(stored["metadata"]) == {"kernelspec", "language_info"}
+    cells = stored["cells"]
+    assert [cell.get("execution_count") for cell in cells] == [None, 1, 2, 3, 4]
+    assert [cell["id"] for cell in cells] == ["title", "c0", "c1", "cell-003", "c3"]
+    assert cells[2]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}]
+    assert cells[3]["outputs"][0]["data"] == {"text/plain": ["42"]}
+    assert cells[4]["outputs"] == []
+    before = path.read_bytes()
+    assert execute.refresh(["01"], root=course) == 0
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (
+            "x = 1\n1 / 0",
+            "code cell 2 of 01_tiny.ipynb: ZeroDivisionError: division by zero\n    | x = 1\n    | 1 / 0",
+        ),
+        ("import sys\nprint('oh', file=sys.stderr)", "something on stderr: 'oh'"),
+        ("import os\nos._exit(1)", "the kernel died"),
+    ],
+)
+def test_refresh_stores_nothing_that_went_wrong(
+    course: Path, capsys: pytest.CaptureFixture[str], cell: str, said: str
+) -> None:
+    path = write(course, "01_tiny", notebook(cell, "print('never')"))
+    before = path.read_bytes()
+    assert execute.refresh(root=course) == 1
+    assert said in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert (course / "build" / "01_tiny.ipynb").exists()
+
+
+def test_notebook_00_is_refreshed_last(course: Path) -> None:
+    for name in ["02_c", "00_a", "01_b"]:
+        write(course, name, notebook())
+    assert [path.stem for path in execute.select(root=course)] == ["01_b", "02_c", "00_a"]
+    assert [path.stem for path in execute.select(["notebooks/00_a.ipynb", "02"], root=course)] == [
+        "02_c",
+        "00_a",
+    ]
+    with pytest.raises(ValueError, match=r"no notebook is called '07'; there are: 00_a, 01_b, 02_c"):
+        execute.select(["07"], root=course)
+
+
+def test_run_stops_at_the_first_error(course: Path) -> None:
+    write(course, "00_good", notebook("print('fine')"))
+    write(course, "01_bad", notebook("raise ValueError('told you')"))
+    write(course, "02_never", notebook())
+    done = cli(course, "run")
+    assert done.returncode == 1
+    assert "[1/3] 00_good" in done.stdout and "[2/3] 01_bad" in done.stdout and "[3/3]" not in done.stdout
+    assert "code cell 2 of 01_bad.ipynb: ValueError: told you" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in (course / "build").iterdir()) == ["00_good.ipynb", "01_bad.ipynb"]
+    assert '"execution_count": null' in (course / "notebooks" / "00_good.ipynb").read_text(encoding="utf-8")
+
+
+def test_run_prints_the_verdicts_of_the_executed_copies(course: Path) -> None:
+    write(course, "00_good", notebook("print('fine')"))
+    done = cli(course, "run", "00")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[1/1] 00_good" in done.stdout
+    assert done.stdout.endswith("\nverdicts of build 00_good\n")
+    assert cli(course, "verdicts").stdout.strip() == "verdicts of notebooks 00_good"
+
+
+def test_check_reports_and_executes_nothing(course: Path) -> None:
+    path = write(course, "01_tiny", notebook("1 / 0"))
+    before = path.read_bytes()
+    done = cli(course, "refresh", "--check")
+    assert done.returncode == 1
+    assert "01_tiny.ipynb: cell c1: execution count None, expected 2" in done.stdout
+    assert path.read_bytes() == before
+
+
+def test_command_line_explains_itself(course: Path) -> None:
+    assert cli(course).returncode == 2
+    shown = cli(course, "--help").stdout
+    assert all(chore in shown for chore in ["run", "refresh", "bench", "publish", "verdicts"])
+    assert cli(course, "run", "no_such").returncode == 2
+    refused = cli(course, "publish", "nonsense")
+    assert refused.returncode == 2 and "not owner/name" in refused.stderr
+
+
+def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell() -> None:
+    def base64_of(picture: Image.Image) -> str:
+        target = io.BytesIO()
+        picture.save(target, format="PNG")
+        return base64.b64encode(target.getvalue()).decode()
+
+    lines = Image.new("RGBA", (900, 600), "white")
+    for turn in range(30):
+        ImageDraw.Draw(lines).line((0, 20 * turn, 900, 600 - 20 * turn), fill="navy", width=3)
+    lines = lines.resize((450, 300), Image.Resampling.LANCZOS)
+    small = execute._smaller(base64_of(lines))
+    assert len(small) < 0.7 * len(base64_of(lines))
+    assert execute._smaller(small) == small
+    rainbow = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)])
+    assert execute._smaller(base64_of(rainbow)) == base64_of(rainbow)
+
+
+# --- nbval is strict -------------------------------------------------------------------------------
+
+LOSS = "print('loss \u2248 0.123 after 10 steps')"
+NORM = "from IPython.display import Markdown\nMarkdown('norm \u2248 2.5, rank 3')"
+PICTURE = "from IPython.display import HTML\nHTML('<b>width \u2248 1,200.5</b>')"
+TRIALS = [  # code, what is written over in its stored output, by what, and whether the cell still passes
+    (LOSS, "", "", True),
+    (LOSS, "0.123", "0.124", True),
+    (LOSS, "0.123", "-7.5e+03", True),
+    (LOSS, "0.123", "nan", False),
+    (LOSS, "0.123", "inf", False),
+    (LOSS, "\u2248", "=", False),
+    (LOSS, "10", "11", False),
+    (LOSS, "steps", "step", False),
+    ("(3, 4)", "4", "5", False),
+    ("'a'", "a", "b", False),
+    (NORM, "2.5", "\u2212.9", True),
+    (NORM, "rank 3", "rank 4", False),
+    (NORM, "2.5", "NaN", False),
+    (PICTURE, "1,200.5", "7", True),
+    (PICTURE, "<b>", "<i>", False),
+]
+
+
+def written_over(outputs: list[dict], old: str, new: str) -> list[dict]:
+    """Stored outputs with a part of their richest text changed."""
+    output = dict(outputs[0])
+    if "text" in output:
+        output["text"] = "".join(output["text"]).replace(old, new)
+    else:
+        kind = next((kind for kind in output["data"] if kind != "text/plain"), "text/plain")
+        output["data"] = output["data"] | {kind: "".join(output["data"][kind]).replace(old, new)}
+    return [output]
+
+
+def test_nbval_sees_every_character_but_the_number_behind_about(tmp_path: Path) -> None:
+    root = tmp_path / "course"
+    for name in SETTINGS:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    path = write(root, "01_tiny", notebook(*[code for code, *_ in TRIALS], first="x = 1"))
+    assert execute.refresh(root=root) == 0
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    for cell, (_, old, new, _) in zip(stored["cells"][2:], TRIALS, strict=True):
+        changed = written_over(cell["outputs"], old, new)
+        assert (json.dumps(changed) != json.dumps(written_over(cell["outputs"], "", ""))) == (old != new)
+        cell["outputs"] = changed
+    path.write_text(json.dumps(stored), encoding="utf-8")
+
+    # The plain command a reader would type, from a folder of its own, with the settings of the real course.
+    report = tmp_path / "report.xml"
+    command = [sys.executable, "-m", "pytest", "--nbval", str(path), f"--junit-xml={report}"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        command, cwd=elsewhere, capture_output=True, text=True, encoding="utf-8", timeout=300
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    cases = ElementTree.parse(report).getroot().iter("testcase")
+    passed = [case.find("failure") is None and case.find("error") is None for case in cases]
+    assert passed == [True, *(passes for *_, passes in TRIALS)]
