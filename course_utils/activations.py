@@ -7,8 +7,8 @@ An activation is an object that one can call::
     sigmoid.derivative(z)   # closed form, same shape
     sigmoid.steeper(4)      # sigma(4z)
 
-Its colour, dash and marker are the ones it wears in every figure of the course. A reader adds an activation with
-:func:`register`; every later figure that draws the whole registry includes it.
+Its colour, dash and marker are the ones it wears in every figure of the course. A reader adds an activation
+with :func:`register`; every later figure that draws the whole registry includes it.
 """
 
 import math
@@ -23,7 +23,9 @@ __all__ = ["Activation", "get", "names", "register", "registered", "unregister"]
 Dash = str | tuple[int, tuple[float, ...]]
 
 LEAK = 0.01  # slope of leaky ReLU below zero: Maas, Hannun & Ng, ICML 2013 workshop; PyTorch's default
-GELU_SLOPE_BOUND = 0.5 * math.erfc(-1.0) + math.exp(-1.0) / math.sqrt(math.pi)  # slope at z = sqrt(2), where z^2 = 2
+GELU_SLOPE_BOUND = 0.5 * math.erfc(-1.0) + math.exp(-1.0) / math.sqrt(
+    math.pi
+)  # slope at z = sqrt(2), where z^2 = 2
 SILU_SLOPE_BOUND = 1.0998393194792634  # slope at z = 2.3993572805, the root of 2 + z (1 - 2 sigma(z)) = 0
 
 
@@ -34,7 +36,8 @@ class Activation:
     Attributes:
         name: key in the registry, e.g. ``"leaky_relu"``.
         label: what a figure's legend says, e.g. ``"leaky ReLU"``.
-        value: element-wise function, tensor of any shape to tensor of the same shape, differentiable by autograd.
+        value: element-wise function, tensor of any shape to tensor of the same shape, differentiable by
+            autograd.
         slope: element-wise closed-form derivative, same shapes.
         formula: LaTeX of the value as a function of z, without dollar signs.
         slope_formula: LaTeX of the derivative.
@@ -56,11 +59,11 @@ class Activation:
     kinks: tuple[float, ...] = ()
 
     def __call__(self, z: Tensor) -> Tensor:
-        """Value h = phi(z), element by element. Shape and dtype as z. TypeError unless z is a floating tensor."""
+        """Value h = phi(z), element by element; shape and dtype as z. TypeError: z is no float tensor."""
         return self.value(_floating(z, self.name))
 
     def derivative(self, z: Tensor) -> Tensor:
-        """Closed-form phi'(z), element by element. Shape and dtype as z. TypeError unless z is a floating tensor.
+        """Closed-form phi'(z), element by element; shape and dtype as z. TypeError: z is no float tensor.
 
         At a kink it returns what PyTorch's autograd returns there: 0 for ReLU, the leak for leaky ReLU.
         """
@@ -69,7 +72,8 @@ class Activation:
     def steeper(self, k: float) -> "Activation":
         """The activation z -> phi(k z), with slope k phi'(k z). Needs a finite k > 0, else ValueError.
 
-        For the logistic this is the "slope k" of the thread (C28, C29); the bound of the slope becomes k times as large.
+        For the logistic this is the "slope k" of the thread (C28, C29); the bound of the slope becomes k
+        times as large.
         """
         if isinstance(k, bool) or not isinstance(k, int | float) or not math.isfinite(k) or k <= 0:
             raise ValueError(f"the slope k must be a finite number above 0, got {k!r}")
@@ -90,7 +94,9 @@ class Activation:
 def _floating(z: Tensor, name: str) -> Tensor:
     if not isinstance(z, Tensor) or not z.is_floating_point():
         kind = f"{z.dtype} tensor" if isinstance(z, Tensor) else type(z).__name__
-        raise TypeError(f"{name} takes a tensor of floating-point numbers, got a {kind}; try torch.tensor(..., dtype=...)")
+        raise TypeError(
+            f"{name} takes a tensor of floating-point numbers, got a {kind}; try torch.tensor(..., dtype=...)"
+        )
     return z
 
 
@@ -110,7 +116,7 @@ def _relu_slope(z: Tensor) -> Tensor:
 
 
 def _leaky(z: Tensor) -> Tensor:
-    return torch.where(z > 0, z, LEAK * z)
+    return torch.nn.functional.leaky_relu(z, LEAK)
 
 
 def _leaky_slope(z: Tensor) -> Tensor:
@@ -139,7 +145,7 @@ def _gelu_slope(z: Tensor) -> Tensor:
 
 
 def _softplus(z: Tensor) -> Tensor:
-    return z.clamp(min=0) + torch.log1p(torch.exp(-z.abs()))
+    return torch.nn.functional.softplus(z, threshold=40)  # z itself above 40, where e^-z is below 5e-18
 
 
 def _silu_slope(z: Tensor) -> Tensor:
@@ -155,38 +161,54 @@ def register(activation: Activation) -> Activation:
     Its ``value`` and ``slope`` are tried on five numbers first. Returns the activation.
 
     Raises:
-        ValueError: the name is taken, the colour/dash/marker are those of another entry, or value and slope do not
-            keep the shape or do not fit each other (central difference at z = -2.3 ... 2.3, within 1e-5).
+        ValueError: the name is taken, the colour/dash/marker are those of another entry, or value and slope
+            do not keep shape and dtype or do not fit each other (central difference at z = -2.3 ... 2.3,
+            within 1e-5).
     """
     if activation.name in _REGISTRY:
-        raise ValueError(f"an activation named {activation.name!r} is registered already; choose another name")
+        raise ValueError(
+            f"an activation named {activation.name!r} is registered already; choose another name"
+        )
     for other in _REGISTRY.values():
-        if (other.colour, other.dash, other.marker) == (activation.colour, activation.dash, activation.marker):
-            raise ValueError(f"{activation.name!r} would look like {other.name!r} in every figure; change colour, dash or marker")
+        if (other.colour, other.dash, other.marker) == (
+            activation.colour,
+            activation.dash,
+            activation.marker,
+        ):
+            raise ValueError(
+                f"{activation.name!r} would look like {other.name!r} in every figure; "
+                "change colour, dash or marker"
+            )
     z = torch.tensor([-2.3, -0.7, 0.4, 1.1, 2.3], dtype=torch.float64)
     step = 1e-5
-    difference = (activation(z + step) - activation(z - step)) / (2 * step)
-    slope = activation.derivative(z)
-    if slope.shape != z.shape or not torch.allclose(slope, difference, rtol=1e-5, atol=1e-5):
+    above, below, slope = activation(z + step), activation(z - step), activation.derivative(z)
+    for part, result in (("value", above), ("slope", slope)):
+        if result.shape != z.shape or result.dtype != z.dtype:
+            raise ValueError(
+                f"the {part} of {activation.name!r} must keep shape and dtype, {list(z.shape)} of {z.dtype}; "
+                f"it gives {list(result.shape)} of {result.dtype}"
+            )
+    difference = (above - below) / (2 * step)
+    if not torch.allclose(slope, difference, rtol=1e-5, atol=1e-5):
         raise ValueError(
-            f"the slope of {activation.name!r} is not the derivative of its value: at z = {z.tolist()} the slope gives "
-            f"{[round(s, 5) for s in slope.flatten().tolist()]}, central differences give {[round(d, 5) for d in difference.tolist()]}"
+            f"the slope of {activation.name!r} is not the derivative of its value: at z = {z.tolist()} "
+            f"the slope gives {[round(s, 5) for s in slope.tolist()]}, "
+            f"central differences give {[round(d, 5) for d in difference.tolist()]}"
         )
     _REGISTRY[activation.name] = activation
     return activation
 
 
 def unregister(name: str) -> None:
-    """Take an activation out again; ValueError, with the known names, when it is not there."""
-    get(name)
-    del _REGISTRY[name]
+    """Take the activation of that name out again; ValueError, with the known names, when it is not there."""
+    del _REGISTRY[get(name).name]
 
 
 def get(name: str | Activation) -> Activation:
     """The activation of that name; an :class:`Activation` is handed back as it is.
 
-    Known at the start: sigmoid (logistic), tanh, relu, leaky_relu (slope 0.01 below 0), elu (alpha 1), softplus,
-    gelu (exact), silu, identity.
+    Known at the start: sigmoid (logistic), tanh, relu, leaky_relu (slope 0.01 below 0), elu (alpha 1),
+    softplus, gelu (exact), silu, identity.
 
     Raises:
         ValueError: unknown name; the message lists the known ones.
@@ -208,9 +230,9 @@ def registered() -> Iterator[Activation]:
     return iter(list(_REGISTRY.values()))
 
 
-# The colours are those of seaborn's "colorblind" palette, in an order that also differs in lightness. Formulas:
-# Hochreiter's ELU: Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289. GELU and SiLU: Hendrycks & Gimpel,
-# arXiv:1606.08415. Leaky ReLU: Maas, Hannun & Ng, ICML 2013 workshop.
+# The colours are those of seaborn's "colorblind" palette, in an order that also differs in lightness.
+# Formulas: Hochreiter's ELU: Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289. GELU and SiLU:
+# Hendrycks & Gimpel, arXiv:1606.08415. Leaky ReLU: Maas, Hannun & Ng, ICML 2013 workshop.
 for _entry in (
     Activation(
         "sigmoid", "sigmoid", torch.sigmoid, _sigmoid_slope,
@@ -226,12 +248,13 @@ for _entry in (
     ),
     Activation(
         "leaky_relu", "leaky ReLU", _leaky, _leaky_slope,
-        r"\max(0.01 z, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0.01", 1.0, "#56b4e9", (0, (6, 1.5, 1.2, 1.5)), "v", (0.0,),
+        r"\max(0.01 z, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0.01", 1.0, "#56b4e9",
+        (0, (6, 1.5, 1.2, 1.5)), "v", (0.0,),
     ),
     Activation(
         "elu", "ELU", _elu, _elu_slope,
-        r"z\ \text{if}\ z>0,\ \text{else}\ e^z-1", r"1\ \text{if}\ z>0,\ \text{else}\ e^z", 1.0, "#d55e00", (0, (1.2, 1.2)), "D",
-        (0.0,),
+        r"z\ \text{if}\ z>0,\ \text{else}\ e^z-1", r"1\ \text{if}\ z>0,\ \text{else}\ e^z", 1.0, "#d55e00",
+        (0, (1.2, 1.2)), "D", (0.0,),
     ),
     Activation(
         "softplus", "softplus", _softplus, torch.sigmoid,
@@ -239,7 +262,8 @@ for _entry in (
     ),
     Activation(
         "gelu", "GELU", _gelu, _gelu_slope,
-        r"z\,\Phi(z)", r"\Phi(z)+z\,\varphi(z)", GELU_SLOPE_BOUND, "#cc78bc", (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X",
+        r"z\,\Phi(z)", r"\Phi(z)+z\,\varphi(z)", GELU_SLOPE_BOUND, "#cc78bc",
+        (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X",
     ),
     Activation(
         "silu", "SiLU", torch.nn.functional.silu, _silu_slope,

@@ -21,7 +21,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-__all__ = ["Card", "Claim", "ContradictionError", "cards", "derive", "judge", "overview", "register", "scoreboard", "show"]
+__all__ = [
+    "Card",
+    "Claim",
+    "ContradictionError",
+    "cards",
+    "derive",
+    "judge",
+    "overview",
+    "register",
+    "scoreboard",
+    "show",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 VERDICTS = ("holds", "fails", "depends", "unproven")
@@ -58,25 +69,45 @@ class Claim:
     deciding: str
     correct: str = ""
 
+    @property
+    def said_by(self) -> str:
+        """Who said it, each with the year: "Bill 2016, Toll 2018"."""
+        return ", ".join(f"{who} {year}" for who, year in zip(self.who.split(", "), self.year, strict=True))
+
 
 def register(path: Path | None = None) -> dict[str, Claim]:
     """The register, by id, in order. ``path`` defaults to data/claims.toml.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a doubled id, an unknown verdict or kind, a missing field; the message names the row.
+        ValueError: not TOML, no row, a doubled id, an unknown verdict or kind, a missing or unknown field, not one year
+            for each name; the message names the row.
     """
     path = path or ROOT / "data" / "claims.toml"
     if not path.is_file():
-        raise FileNotFoundError(f"the register of claims is missing: {path.name}; get it back with git checkout -- data")
+        raise FileNotFoundError(
+            f"the register of claims is missing: {path.name}; get it back with git checkout -- data"
+        )
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is not TOML: {error}") from error
+    rows = found.get("claim")
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"{path.name} has no [[claim]]")
     claims: dict[str, Claim] = {}
-    for row in tomllib.loads(path.read_text(encoding="utf-8"))["claim"]:
+    for row in rows:
         name = row.get("id", "?")
-        years = row.get("year", [])
         try:
-            claim = Claim(**{**row, "year": tuple(years if isinstance(years, list) else [years]), "also": tuple(row.get("also", []))})
+            years, also = row["year"], row["also"]
+            years = tuple(years if isinstance(years, list) else [years])
+            claim = Claim(**{**row, "year": years, "also": tuple(also)})
+        except KeyError as error:
+            raise ValueError(f"{path.name}, {name}: the field {error} is missing") from error
         except TypeError as error:
             raise ValueError(f"{path.name}, {name}: {error}") from error
+        if len(claim.who.split(", ")) != len(claim.year):
+            raise ValueError(f"{path.name}, {name}: each of {claim.who!r} needs a year, got {claim.year}")
         if claim.id in claims:
             raise ValueError(f"{path.name}: the id {claim.id} stands twice")
         if claim.verdict not in VERDICTS or claim.kind not in ("measured", "cited"):
@@ -112,7 +143,9 @@ def _truth(name: str, value: object) -> bool:
         return bool(value)
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise TypeError(f"the condition {name!r} must be True or False, got {value!r}; compare the figure with a bound")
+    raise TypeError(
+        f"the condition {name!r} must be True or False, got {value!r}; compare the figure with a bound"
+    )
 
 
 @dataclass(frozen=True)
@@ -143,10 +176,9 @@ class Card:
         items += [f"<li>fails: {html.escape(name)}</li>" for name in self.fails]
         items += [f"<li>source: {html.escape(source)}</li>" for source in self.sources]
         correct = f"<div>Right is: {html.escape(claim.correct)}</div>" if claim.correct else ""
-        years = ", ".join(str(year) for year in claim.year)
         return (
             '<div style="border-left: 4px solid #888; padding: 0.4em 0 0.4em 1em; margin: 0.4em 0">'
-            f"<div><b>{mark} {self.id} {self.verdict}</b> ({self.basis}) · {html.escape(claim.who)}, {years}: "
+            f"<div><b>{mark} {self.id} {self.verdict}</b> ({self.basis}) · {html.escape(claim.said_by)}: "
             f"<i>{html.escape(claim.says)}</i></div>"
             f'<ul style="margin: 0.3em 0">{"".join(items)}</ul>'
             f"<div>Deciding figure: {html.escape(self.figure)}</div>{correct}</div>"
@@ -172,7 +204,8 @@ def judge(
         path: another register, for tests.
 
     Raises:
-        ValueError: unknown id; no condition; no deciding figure; sources missing or out of place.
+        ValueError: unknown id; no condition; no deciding figure; sources missing or out of place; a condition, figure
+            or source that is not one line of text, without blanks at its ends (a card stores one fact a line).
         TypeError: a condition that is neither True nor False.
         ContradictionError: the derived verdict is not the register's.
     """
@@ -185,7 +218,14 @@ def judge(
     if not figure.strip():
         raise ValueError(f"the card of {claim_id} needs the figure that decides it, got {figure!r}")
     if (claim.kind == "cited") != bool(sources):
-        raise ValueError(f"{claim_id} is {claim.kind}: sources must be given for a cited claim, and for no other; got {sources!r}")
+        raise ValueError(
+            f"{claim_id} is {claim.kind}: sources must be given for a cited claim, and for no other; got {sources!r}"
+        )
+    for line in (*conditions, figure, *sources):
+        if len(line.splitlines()) != 1 or line != line.strip():
+            raise ValueError(
+                f"the card of {claim_id} needs each fact in one line, with no blank at its ends; got {line!r}"
+            )
     verdict = derive(conditions, claim.verdict)
     held = tuple(name for name, value in conditions.items() if value)
     failed = tuple(name for name, value in conditions.items() if not value)
@@ -237,17 +277,35 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
         folder: where the notebooks are; default: the course's own. A claim judged twice is an error: one home each.
 
     Raises:
-        ValueError: a card that cannot be read, a claim with two cards, or a card outside its home notebook.
+        ValueError: a card that cannot be read, a card of an unknown claim, a claim with two cards, a card outside its
+            home notebook, or one whose verdict does not follow from its own conditions.
     """
     folder = folder or ROOT / "notebooks"
-    claims, rows = register(), {}
+    claims = register()
+    rows: dict[str, dict[str, str]] = {}
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
         for card in cards(notebook):
+            if card.id not in claims:
+                raise ValueError(f"{notebook.name} has a card of {card.id}, which is not in the register")
             if card.id in rows:
-                raise ValueError(f"{card.id} has a card in {rows[card.id]['notebook']} and another in {notebook.name}")
+                raise ValueError(
+                    f"{card.id} has a card in {rows[card.id]['notebook']} and another in {notebook.name}"
+                )
             if claims[card.id].notebook != notebook.name[:2]:
-                raise ValueError(f"{card.id} belongs to notebook {claims[card.id].notebook}, its card is in {notebook.name}")
-            rows[card.id] = {"id": card.id, "verdict": card.verdict, "figure": card.figure, "notebook": notebook.stem}
+                raise ValueError(
+                    f"{card.id} belongs to notebook {claims[card.id].notebook}, its card is in {notebook.name}"
+                )
+            conditions = dict.fromkeys(card.holds, True) | dict.fromkeys(card.fails, False)
+            if not conditions or card.verdict != derive(conditions, claims[card.id].verdict):
+                raise ValueError(
+                    f"{notebook.name}: the card of {card.id} says {card.verdict}, its conditions do not"
+                )
+            rows[card.id] = {
+                "id": card.id,
+                "verdict": card.verdict,
+                "figure": card.figure,
+                "notebook": notebook.stem,
+            }
     ordered = [rows[name] for name in claims if name in rows]
     return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "notebook"])
 
@@ -256,7 +314,13 @@ def overview(folder: Path | None = None) -> pd.DataFrame:
     """The whole register beside the verdicts stored so far: columns id, who, says, notebook, verdict ("open": no card yet)."""
     judged = scoreboard(folder).set_index("id")["verdict"].to_dict()
     rows = [
-        {"id": c.id, "who": c.who, "says": c.says, "notebook": c.notebook, "verdict": judged.get(c.id, "open")}
+        {
+            "id": c.id,
+            "who": c.said_by,
+            "says": c.says,
+            "notebook": c.notebook,
+            "verdict": judged.get(c.id, "open"),
+        }
         for c in register().values()
     ]
     return pd.DataFrame(rows)
@@ -267,6 +331,8 @@ def show(table: pd.DataFrame) -> None:
     from IPython.display import display
 
     with pd.option_context("display.max_colwidth", None):
-        page = table.to_html(index=False, border=0, justify="left")
+        page = table.to_html(index=False, border=0, justify="left").replace(
+            "<td>", '<td style="text-align: left">'
+        )
         plain = table.to_string(index=False, justify="left")
     display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ widget, a PNG for readers without a kernel, and the words for those who cannot s
 """
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,8 @@ def explorer(
         draw: takes the values of all controls by name, returns a figure; should take well under 100 ms.
         words: takes the same, returns a sentence that says what the picture shows: the stored words and the alt text.
             Numbers that may move between machines stand behind the sign for "about".
-        controls: name -> (label, control). A control is (lowest, highest, step, start), a slider, or a list of strings,
+        controls: name -> (label, control). A control is (lowest, highest, step, start), a slider (of whole
+            numbers where all four are), or a list of strings,
             a menu that starts with the first.
 
     Raises:
@@ -39,24 +41,40 @@ def explorer(
         raise ValueError("an explorer needs at least one control, got none")
     widgets = {name: _widget(ipywidgets, label, control) for name, (label, control) in controls.items()}
 
+    places: list[
+        Any
+    ] = []  # where the first picture's axes came to lie: laying them out anew takes half of the time
+
     def redraw(**values: Any) -> Picture:
-        return picture(draw(**values), quick=True)
+        figure = draw(**values)
+        if places and len(places) == len(figure.axes):
+            figure.set_layout_engine("none")
+            for ax, place in zip(figure.axes, places, strict=True):
+                ax.set_position(place)
+        drawn = picture(figure, quick=True)
+        places[:] = places or [ax.get_position() for ax in figure.axes]
+        return drawn
 
     def current() -> dict[str, Any]:
         return {name: widget.value for name, widget in widgets.items()}
 
     first, alt = redraw(**current()), words(**current())
-    image = ipywidgets.Image(value=first.png, format="png", alt=alt, width=first.width, height=first.height)
+    image = ipywidgets.Image(value=first.png, format="png", width=first.width, height=first.height)
     image.layout.width, image.layout.max_width = f"{first.width}px", "100%"
+    caption = ipywidgets.Label(alt)
 
     def follow(_change: object) -> None:
-        image.value = redraw(**current()).png
+        image.value, caption.value = redraw(**current()).png, words(**current())
 
     for widget in widgets.values():
         widget.observe(follow, names="value")
-    box = ipywidgets.VBox([*widgets.values(), image])
+    box = ipywidgets.VBox([*widgets.values(), image, caption])
     bundle = {
-        "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": box.model_id},
+        "application/vnd.jupyter.widget-view+json": {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": box.model_id,
+        },
         "image/png": base64.b64encode(first.png).decode(),
         "text/plain": alt,
     }
@@ -68,10 +86,26 @@ def explorer(
 def _widget(ipywidgets: Any, label: str, control: Control) -> Any:
     if not control:
         raise ValueError(f"the menu {label!r} is empty")
-    style: dict[str, Any] = {"description": label, "style": {"description_width": "12em"}, "layout": {"width": "36em"}}
+    style: dict[str, Any] = {
+        "description": label,
+        "style": {"description_width": "12em"},
+        "layout": {"width": "36em"},
+    }
     if all(isinstance(option, str) for option in control):
         return ipywidgets.Dropdown(options=list(control), value=control[0], **style)
-    lowest, highest, step, start = (float(number) for number in control)
-    if not lowest <= start <= highest or step <= 0:
-        raise ValueError(f"the slider {label!r} needs lowest <= start <= highest and a step above 0, got {control!r}")
-    return ipywidgets.FloatSlider(min=lowest, max=highest, step=step, value=start, readout_format=".2f", **style)
+    try:
+        lowest, highest, step, start = (float(number) for number in control)
+        sound = lowest <= start <= highest and step > 0 and math.isfinite(highest - lowest + step)
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise ValueError(
+            f"the slider {label!r} needs lowest <= start <= highest and a step above 0, got {control!r}"
+        )
+    if all(isinstance(number, int) for number in control):
+        return ipywidgets.IntSlider(
+            min=control[0], max=control[1], step=control[2], value=control[3], **style
+        )
+    return ipywidgets.FloatSlider(
+        min=lowest, max=highest, step=step, value=start, readout_format=".2f", **style
+    )

@@ -15,11 +15,11 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def cpu_quota() -> int:
-    """Whole processors this process may use, at least 1: the least of affinity, container quota and core count.
+    """Whole processors this process may use, at least 1: the least of affinity, container quota and cores.
 
-    Binder and other containers show all cores of the node but grant one: torch then starts a thread per core, and they
-    wait for each other. Reads cgroup v2 (cpu.max) and v1 (cpu.cfs_quota_us); where there is neither, the quota is not
-    limited.
+    Binder and other containers show all cores of the node but grant one: torch then starts a thread per
+    core, and they wait for each other. Reads cgroup v2 (cpu.max) and v1 (cpu.cfs_quota_us); where there is
+    neither, the quota is not limited.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, math.ceil(_container_limit(_CGROUP))))
@@ -33,19 +33,19 @@ def _container_limit(cgroup: Path) -> float:
         else:
             quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
             period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
-    except (OSError, ValueError):
+        return 1e9 if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # none there, or one of another form
         return 1e9
-    return 1e9 if quota in ("max", "-1") else int(quota) / int(period)
 
 
 def follow_quota() -> None:
-    """Let torch use no more threads than :func:`cpu_quota` grants. Never more than it uses now (OMP_NUM_THREADS holds)."""
+    """Let torch use no more threads than :func:`cpu_quota` grants, and no more than now (OMP_NUM_THREADS)."""
     torch.set_num_threads(min(torch.get_num_threads(), cpu_quota()))
 
 
 @contextmanager
 def threads(count: int | None = None) -> Iterator[int]:
-    """Run a block with ``count`` torch threads (default: as :func:`follow_quota`), then put the old number back."""
+    """Run a block with ``count`` torch threads (default: as :func:`follow_quota`), then as before."""
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise ValueError(f"the number of threads must be a whole number of at least 1, got {count!r}")
     before = torch.get_num_threads()
@@ -60,9 +60,10 @@ def threads(count: int | None = None) -> Iterator[int]:
 
 
 def describe() -> str:
-    """One line about this machine, for timings: system, processor family, threads, vector width, torch version."""
+    """One line about this machine, for timings: system, processors, threads, vector width, versions."""
     capability = torch.backends.cpu.get_cpu_capability()
     return (
-        f"{platform.system()} {platform.machine()}, {cpu_quota()} processors granted, {torch.get_num_threads()} torch threads, "
-        f"{capability}, torch {torch.__version__.split('+')[0]}, Python {platform.python_version()}"
+        f"{platform.system()} {platform.machine()}, {cpu_quota()} processors granted, "
+        f"{torch.get_num_threads()} torch threads, {capability}, torch {torch.__version__.split('+')[0]}, "
+        f"Python {platform.python_version()}"
     )

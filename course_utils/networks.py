@@ -1,9 +1,11 @@
 """Networks: many fully connected networks of one shape, computed side by side as one batched program.
 
-Shapes, in every docstring: N networks, B examples, depth = number of hidden layers, width = units per hidden layer.
-Layer l computes the pre-activation z = h W + b (batch-normalised where asked) and the activation h = phi(z).
+Shapes, in every docstring: N networks, B examples, depth = number of hidden layers, width = units per hidden
+layer. Layer l computes the pre-activation z = h W + b (batch-normalised where asked) and the activation
+h = phi(z).
 """
 
+import collections
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,9 +32,10 @@ class Design:
     Attributes:
         activation: a name from the registry or an :class:`~course_utils.activations.Activation`.
         seed: whole number from 0; fixes the weights of this network and nothing else.
-        gain: the weights of hidden layers are drawn from N(0, gain^2 / fan_in). A number, or "he" (sqrt 2: He et al.,
-            ICCV 2015, arXiv:1502.01852), "xavier" (1: Glorot & Bengio, AISTATS 2010, for layers of equal width) or
-            "pytorch" (what nn.Linear does: weights *and biases* uniform in +-1/sqrt(fan_in), a gain of sqrt(1/3)).
+        gain: the weights of hidden layers are drawn from N(0, gain^2 / fan_in). A number, or "he" (sqrt 2:
+            He et al., ICCV 2015, arXiv:1502.01852), "xavier" (1: Glorot & Bengio, AISTATS 2010, for layers
+            of equal width) or "pytorch" (what nn.Linear does: weights *and biases* uniform in
+            +-1/sqrt(fan_in), a gain of sqrt(1/3)).
         bias: the value of all hidden biases at the start; must be 0 when gain is "pytorch".
         norm: "none" or "batch" (batch normalisation of z before the activation).
         learning_rate: of plain or momentum SGD, per step; used by training alone.
@@ -50,13 +53,15 @@ class Design:
 
     def __post_init__(self) -> None:
         activations.get(self.activation)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"a seed must be a whole number from 0, got {self.seed!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise ValueError(f"a seed must be a whole number from 0 to 2**63 - 1, got {self.seed!r}")
         if isinstance(self.gain, str):
             if self.gain not in GAINS:
                 raise ValueError(f"unknown gain {self.gain!r}; give a number or one of: {', '.join(GAINS)}")
             if self.gain == "pytorch" and self.bias != 0:
-                raise ValueError(f"PyTorch's default draws the biases itself; leave bias at 0, got {self.bias!r}")
+                raise ValueError(
+                    f"PyTorch's default draws the biases itself; leave bias at 0, got {self.bias!r}"
+                )
         elif not _finite(self.gain) or self.gain < 0:
             raise ValueError(f"a gain must be a finite number from 0, got {self.gain!r}")
         if not _finite(self.bias):
@@ -73,7 +78,7 @@ class Design:
 
     @property
     def arm(self) -> str:
-        """What a table or figure calls this choice of activation and normalisation, e.g. "ReLU + batch norm"."""
+        """What tables and figures call this activation and normalisation, e.g. "ReLU + batch norm"."""
         label = activations.get(self.activation).label
         return label if self.norm == "none" else f"{label} + {self.norm} norm"
 
@@ -89,12 +94,15 @@ def _finite(number: object) -> bool:
 def grid(**choices: Any) -> list[Design]:
     """Every combination of the choices, as designs; the first named choice varies slowest.
 
-    Each choice is one value or a list, tuple or range of values: ``grid(activation=["sigmoid", "relu"], seed=range(5))``
-    gives ten designs. ValueError for an unknown choice, TypeError for an empty one.
+    Each choice is one value or a list, tuple or range of values:
+    ``grid(activation=["sigmoid", "relu"], seed=range(5))`` gives ten designs.
+    ValueError for an unknown choice and for an empty one.
     """
     unknown = set(choices) - set(Design.__dataclass_fields__)
     if unknown:
-        raise ValueError(f"unknown choice {sorted(unknown)}; a design has: {', '.join(Design.__dataclass_fields__)}")
+        raise ValueError(
+            f"unknown choice {sorted(unknown)}; a design has: {', '.join(Design.__dataclass_fields__)}"
+        )
     axes = [list(c) if isinstance(c, Iterable) and not isinstance(c, str) else [c] for c in choices.values()]
     if not all(axes):
         raise ValueError(f"each choice needs at least one value, got {choices!r}")
@@ -102,7 +110,7 @@ def grid(**choices: Any) -> list[Design]:
 
 
 class Trace(NamedTuple):
-    """What a forward pass went through. ``z[l]`` and ``h[l]``, l = 0 ... depth-1: [N, B, width]; ``outputs``: [N, B, classes]."""
+    """Forward pass: ``z[l]`` and ``h[l]``, l = 0 ... depth-1, [N, B, width]; ``outputs`` [N, B, classes]."""
 
     z: list[Tensor]
     h: list[Tensor]
@@ -120,10 +128,11 @@ class _Run(NamedTuple):
 class Networks:
     """N fully connected networks, inputs -> depth x width -> outputs, as stacked parameters.
 
-    The weights of a network depend on its own seed and on the shape alone, never on its neighbours. Hidden layers have
-    standard deviation gain / sqrt(fan_in) and bias ``bias``; the last, linear layer has gain 1 and bias 0 in every
-    network (with gain "pytorch": PyTorch's default there, too). All numbers are drawn on the CPU in float32 by one
-    ``torch.Generator`` per network, so that they are the same on every device and in every precision.
+    The weights of a network depend on its own seed and on the shape alone, never on its neighbours. Hidden
+    layers have standard deviation gain / sqrt(fan_in) and bias ``bias``; the last, linear layer has gain 1
+    and bias 0 in every network (with gain "pytorch": PyTorch's default there, too). All numbers are drawn on
+    the CPU in float32 by one ``torch.Generator`` per network, so that they are the same on every device and
+    in every precision.
 
     Args:
         designs: one per network, at least one.
@@ -135,9 +144,10 @@ class Networks:
         device: where parameters live; default "cpu".
 
     Attributes:
-        parameters: the trainable tensors. ``first`` [inputs, N * width] (network i owns columns i*width ...), ``hidden``
-            [depth-1, N, width, width], ``bias`` [depth, N, 1, width], ``last`` [N, width, outputs], ``last_bias``
-            [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] of batch norm.
+        parameters: the trainable tensors. ``first`` [inputs, N * width] (network i owns columns i*width
+            ...), ``hidden`` [depth-1, N, width, width], ``bias`` [depth, N, 1, width], ``last`` [N, width,
+            outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] of batch
+            norm.
         running_mean, running_var: [depth, N, 1, width], used by batch norm in evaluation mode.
 
     Raises:
@@ -165,7 +175,9 @@ class Networks:
             raise ValueError("at least one design is needed, got none")
         for design in self.designs:
             if not isinstance(design, Design):
-                raise TypeError(f"designs must be networks.Design objects (see networks.grid), got {design!r}")
+                raise TypeError(
+                    f"designs must be networks.Design objects (see networks.grid), got {design!r}"
+                )
         self.inputs, self.depth, self.width, self.outputs = inputs, depth, width, outputs
         self._runs = _neighbours(self.designs)
         weights = [_draw(design, inputs, depth, width, outputs) for design in self.designs]
@@ -204,7 +216,7 @@ class Networks:
         return self.parameters["first"].dtype
 
     def weight(self, layer: int) -> Tensor:
-        """Weights into hidden layer ``layer`` (0 = next to the inputs), [N, fan_in, width]; ``layer=depth``: the last, linear one."""
+        """Weights [N, fan_in, width] into hidden layer ``layer``, 0 at the inputs; ``depth``: the last."""
         if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer <= self.depth:
             raise ValueError(f"layer must be a whole number from 0 to {self.depth}, got {layer!r}")
         if layer == 0:
@@ -216,10 +228,12 @@ class Networks:
 
         Args:
             x: [B, inputs], the same examples for all networks; dtype and device as the parameters.
-            training: True: batch norm uses this batch's mean and variance and updates the running ones; needs B > 1.
+            training: True: batch norm uses this batch's mean and variance and updates the running ones;
+                needs B > 1.
 
         Raises:
-            ValueError: another shape, dtype or device; NaN or infinity in x; batch of one with batch norm in training.
+            ValueError: another shape, dtype or device; NaN or infinity in x; batch of one with batch norm in
+                training.
         """
         self._check(x, training)
         z, h = zip(*self._layers(x, training), strict=True)
@@ -234,34 +248,41 @@ class Networks:
         if x.ndim != 2 or x.shape[1] != self.inputs:
             raise ValueError(f"x must have shape [examples, {self.inputs}], got {list(x.shape)}")
         if x.dtype != self.dtype or x.device.type != self.device.type:
-            raise ValueError(f"x must be {self.dtype} on {self.device}, as the networks are; got {x.dtype} on {x.device}")
+            raise ValueError(
+                f"x must be {self.dtype} on {self.device}, as the networks are; got {x.dtype} on {x.device}"
+            )
         if not bool(torch.isfinite(x).all()):
-            raise ValueError(f"x must be finite; {int((~torch.isfinite(x)).sum())} of its entries are NaN or infinite")
+            raise ValueError(
+                f"x must be finite; {int((~torch.isfinite(x)).sum())} of its entries are NaN or infinite"
+            )
         if training and self.normalised and len(x) < 2:
-            raise ValueError("batch norm in training mode needs at least 2 examples: the variance of one is undefined")
+            raise ValueError(
+                "batch norm in training mode needs at least 2 examples: the variance of one is undefined"
+            )
 
     def _forward(self, x: Tensor, training: bool) -> Tensor:
         """The program itself, without checks: x [B, inputs] finite, of the right dtype and device."""
-        for _, h in self._layers(x, training):  # noqa: B007  keeps the last layer alone
-            pass
+        ((_, h),) = collections.deque(self._layers(x, training), maxlen=1)  # keeps the last layer alone
         return self._last(h)
 
     def _layers(self, x: Tensor, training: bool) -> Iterator[tuple[Tensor, Tensor]]:
         """z and h, [N, B, width] each, of one hidden layer after the other."""
         biases, hidden = self.parameters["bias"].unbind(0), self.parameters["hidden"].unbind(0)
         # One large product serves the first layer of all networks: they see the same examples.
-        z = torch.addmm(biases[0].view(-1), x, self.parameters["first"])
-        z = z.view(len(x), len(self), self.width).transpose(0, 1)
+        first = torch.addmm(biases[0].view(-1), x, self.parameters["first"])
+        z = first.view(len(x), len(self), self.width).transpose(0, 1)
         for layer in range(self.depth):
-            if layer:
-                z = torch.baddbmm(biases[layer], h, hidden[layer - 1])
             if self.normalised:
                 z = self._normalise(z, layer, training)
             h = self._activate(z)
             yield z, h
+            if layer + 1 < self.depth:
+                z = torch.baddbmm(biases[layer + 1], h, hidden[layer])
 
     def _last(self, h: Tensor) -> Tensor:
-        return torch.baddbmm(self.parameters["last_bias"], h, self.parameters["last"])
+        # Products with 10 columns take MKL four times as long as with 16: pad with zeros, and cut them off.
+        last = torch.nn.functional.pad(self.parameters["last"], (0, -self.outputs % 16))
+        return torch.bmm(h, last)[..., : self.outputs] + self.parameters["last_bias"]
 
     def _activate(self, z: Tensor) -> Tensor:
         if len(self._runs) == 1:
@@ -276,26 +297,40 @@ class Networks:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _batch_norm(self, z: Tensor, layer: int, part: slice, training: bool) -> Tensor:
-        """z [n, B, width] of the networks ``part``, normalised; in training mode their running statistics move."""
+        """z [n, B, width] of the networks ``part``, normalised; training moves their running statistics."""
         columns = z.transpose(0, 1).reshape(z.shape[1], -1)  # every unit of every network a column of its own
-        own = (self.running_mean, self.running_var, self.parameters["scale"], self.parameters["shift"])
-        each = (tensor[layer, part].view(-1) for tensor in own)
-        out = torch.nn.functional.batch_norm(columns, *each, training, BN_MOMENTUM, BN_EPS)
+        mean, var, scale, shift = (
+            tensor[layer, part].view(-1)
+            for tensor in (
+                self.running_mean,
+                self.running_var,
+                self.parameters["scale"],
+                self.parameters["shift"],
+            )
+        )
+        out = torch.nn.functional.batch_norm(
+            columns, mean, var, scale, shift, training=training, momentum=BN_MOMENTUM, eps=BN_EPS
+        )
         return out.view(z.shape[1], -1, self.width).transpose(0, 1)
 
 
 def _neighbours(designs: Sequence[Design]) -> list[_Run]:
     """Slices of neighbouring designs that share activation and normalisation."""
     runs, start = [], 0
-    for (_, norm), group in itertools.groupby(designs, key=lambda d: (activations.get(d.activation).name, d.norm)):
-        members = list(group)
-        runs.append(_Run(slice(start, start + len(members)), activations.get(members[0].activation), norm))
-        start += len(members)
+    for (activation, norm), group in itertools.groupby(
+        designs, key=lambda d: (activations.get(d.activation), d.norm)
+    ):
+        end = start + len(list(group))
+        runs.append(_Run(slice(start, end), activation, norm))
+        start = end
     return runs
 
 
-def _draw(design: Design, inputs: int, depth: int, width: int, outputs: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """One network's first [inputs, width], hidden [depth-1, width, width], bias [depth, width], last [width, outputs], last_bias."""
+def _draw(
+    design: Design, inputs: int, depth: int, width: int, outputs: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Of one network: first [inputs, width], hidden [depth-1, width, width], bias [depth, width], last, its
+    bias."""
     generator = torch.Generator().manual_seed(design.seed)
     if design.gain == "pytorch":
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image
 
 from course_utils import activations
@@ -20,7 +21,7 @@ __all__ = ["INK", "PALE", "Picture", "axes", "dress", "label_line", "look", "pic
 
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
 DPI, COLOURS = 144, 64  # sharp on a high-resolution screen; a palette keeps the stored picture small
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "figure.dpi": DPI,
@@ -48,11 +49,16 @@ def use_style() -> None:
     """Put the course's style into matplotlib's settings; colours cycle through seaborn's colour-blind palette."""
     mpl.rcParams.update(STYLE)
     palette = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494", "#56b4e9"]
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=palette)
+    mpl.rcParams["axes.prop_cycle"] = cycler(color=palette)
 
 
 def axes(
-    finding: str, how: str = "", columns: int = 1, rows: int = 1, size: tuple[float, float] = (7.2, 4.0), **subplots: Any
+    finding: str,
+    how: str = "",
+    columns: int = 1,
+    rows: int = 1,
+    size: tuple[float, float] = (7.2, 4.0),
+    **subplots: Any,
 ) -> tuple[Figure, Any]:
     """A figure of fixed size whose title is the finding.
 
@@ -73,7 +79,9 @@ def axes(
         figure.text(0.008, top, finding, fontsize=12.5, fontweight="bold", color=INK, ha="left", va="top")
         lines = finding.count("\n") + 1
         if how:
-            figure.text(0.008, top - 0.225 * lines / size[1], how, fontsize=9.5, color=MUTED, ha="left", va="top")
+            figure.text(
+                0.008, top - 0.225 * lines / size[1], how, fontsize=9.5, color=MUTED, ha="left", va="top"
+            )
         head = 0.2 + 0.225 * lines + (0.19 * (how.count("\n") + 1) if how else 0)
         figure.get_layout_engine().set(rect=(0, 0, 1, 1 - head / size[1]))  # type: ignore[union-attr, call-arg]
         return figure, figure.subplots(rows, columns, **subplots)
@@ -94,7 +102,14 @@ def dress(activation: str | Activation) -> dict[str, Any]:
 def label_line(ax: Axes, x: float, y: float, text: str, colour: str, **text_options: Any) -> None:
     """Write a line's name beside it, at data coordinates (x, y), in its colour, on a thin white ground."""
     ground = {"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    options = {"fontsize": 9, "fontweight": "bold", "ha": "left", "va": "center", "bbox": ground, **text_options}
+    options = {
+        "fontsize": 9,
+        "fontweight": "bold",
+        "ha": "left",
+        "va": "center",
+        "bbox": ground,
+        **text_options,
+    }
     ax.text(x, y, text, color=colour, **options)
 
 
@@ -114,10 +129,11 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
     """
     canvas = io.BytesIO()
     width, height = (round(inches * 100) for inches in figure.get_size_inches())
-    if quick:
-        figure.savefig(canvas, format="png", dpi=100, pil_kwargs={"compress_level": 1})
-        return Picture(canvas.getvalue(), width, height)
-    figure.savefig(canvas, format="png", dpi=DPI)
+    with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):  # a reader's settings may differ
+        if quick:
+            figure.savefig(canvas, format="png", dpi=100, pil_kwargs={"compress_level": 1})
+            return Picture(canvas.getvalue(), width, height)
+        figure.savefig(canvas, format="png", dpi=DPI)
     image = Image.open(canvas).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small = io.BytesIO()
     image.save(small, format="png", optimize=True)

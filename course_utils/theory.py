@@ -1,13 +1,14 @@
 """Theory: what a deep random network should do, computed before it is built.
 
-All of it is mean-field theory of wide fully connected networks at init: the pre-activations of a layer are Gaussian with
-mean 0 and variance q, and backward signals are independent of forward ones (Poole et al., NeurIPS 2016,
-arXiv:1606.05340; Schoenholz et al., ICLR 2017, arXiv:1611.01232). Room :mod:`~course_utils.measure` measures the same
-things under the same names.
+All of it is mean-field theory of wide fully connected networks at init: the pre-activations of a layer are
+Gaussian with mean 0 and variance q, and backward signals are independent of forward ones (Poole et al.,
+NeurIPS 2016, arXiv:1606.05340; Schoenholz et al., ICLR 2017, arXiv:1611.01232). Room
+:mod:`~course_utils.measure` measures the same things under the same names.
 
-Units: a *gain* is standard deviation of the weights times sqrt(fan_in); a *factor* is of a norm (not of its square),
-per layer, in the direction from the output toward the input. Below 1 gradients vanish, above 1 they explode. An
-activation is a name of the registry or an :class:`~course_utils.activations.Activation`, so a reader's own works too.
+Units: a *gain* is standard deviation of the weights times sqrt(fan_in); a *factor* is of a norm (not of its
+square), per layer, in the direction from the output toward the input. Below 1 gradients vanish, above 1 they
+explode. An activation is a name of the registry or an :class:`~course_utils.activations.Activation`, so a
+reader's own works too.
 """
 
 import math
@@ -39,6 +40,7 @@ __all__ = [
     "log_norm_mean",
     "log_norm_variance",
     "merging",
+    "middle_factor",
     "moments",
     "profile",
 ]
@@ -53,7 +55,7 @@ _MAX_GAIN = 1e4
 
 
 class Moments(NamedTuple):
-    """Averages over z ~ N(0, q), dimensionless: ``mean`` E[phi], ``square`` E[phi^2], ``slope_square`` E[phi'^2], ``slope_fourth`` E[phi'^4]."""
+    """Averages over z ~ N(0, q): E[phi], E[phi^2], E[phi'^2] and E[phi'^4], in this order."""
 
     mean: float
     square: float
@@ -72,7 +74,8 @@ class Profile:
 
     Attributes:
         dz: size of dL/dz, relative to the last hidden layer.
-        dw: size of one example's dL/dW = dL/dz times h of the layer before, relative to the last hidden layer.
+        dw: size of one example's dL/dW = dL/dz times h of the layer before, relative to the last hidden
+            layer.
         z: root mean square of the pre-activations (1 in every layer with batch norm).
         h: root mean square of the activations.
     """
@@ -82,24 +85,57 @@ class Profile:
     z: Tensor
     h: Tensor
 
+    def factor(self, quantity: str = "dz") -> float:
+        """Factor per layer, toward the input, of dz, dw, z or h. See :func:`middle_factor`."""
+        return float(middle_factor(getattr(self, quantity)))
+
 
 class Merging(NamedTuple):
-    """Two inputs on their way: ``distance`` of their z over the root mean square of z, and ``angle`` in degrees, [depth] each."""
+    """Two inputs' z by layer: ``distance`` over their root mean square, ``angle`` in degrees."""
 
     distance: Tensor
     angle: Tensor
 
 
+def middle_factor(sizes: Tensor, skip: int | None = None) -> Tensor:
+    """By what factor a size changes per layer, toward the input, in the middle of a network.
+
+    A straight line is fitted to the logarithms of the middle layers, by least squares.
+
+    Args:
+        sizes: [depth] or [depth, N], above 0, first hidden layer first.
+        skip: layers left out at each end; default depth // 5. At least two must remain.
+
+    Returns:
+        A scalar or [N], float64. NaN where a size in the middle is 0, NaN or infinite.
+
+    Raises:
+        ValueError: fewer than two layers remain.
+    """
+    leave = len(sizes) // 5 if skip is None else skip
+    if leave < 0 or len(sizes) - 2 * leave < 2:
+        raise ValueError(
+            f"a factor needs two layers in the middle; {len(sizes)} less {leave} at each end are too few"
+        )
+    logs = sizes[leave : len(sizes) - leave].to(torch.float64).log()
+    logs = torch.where(logs.isfinite(), logs, math.nan)
+    steps = torch.arange(len(logs), dtype=torch.float64)
+    steps -= steps.mean()
+    return torch.exp(-torch.tensordot(steps, logs, dims=1) / (steps**2).sum())
+
+
 def gaussian_mean(
     function: Callable[[Tensor], Tensor], variance: float = 1.0, kinks: Sequence[float] = ()
 ) -> float:
-    """E[function(z)] for z ~ N(0, variance), by piecewise Gauss-Legendre quadrature, good to about 1e-9 relative.
+    """E[function(z)] for z ~ N(0, variance), by piecewise Gauss-Legendre quadrature, good to about 1e-9
+    relative.
 
-    The line is split at the kinks, and any panel whose two halves do not add up to the whole is split again, so that
-    a function with kinks that nobody declared comes out as well.
+    The line is split at the kinks, and any panel whose two halves do not add up to the whole is split again,
+    so that a function with kinks that nobody declared comes out as well.
 
     Args:
-        function: takes float64 tensors of any shape, returns the same shape; no singularity stronger than a jump.
+        function: takes float64 tensors of any shape, returns the same shape; no singularity stronger than a
+            jump.
         variance: finite, at least 0 (at 0: the function's value at 0). Default 1.
         kinks: where function is not smooth.
 
@@ -113,7 +149,8 @@ def gaussian_mean(
 
 
 def moments(activation: str | Activation, variance: float = 1.0) -> Moments:
-    """The moments of an activation under N(0, variance). Arguments and errors as :func:`gaussian_mean`; unknown name: ValueError.
+    """The moments of an activation under N(0, variance). Arguments and errors as :func:`gaussian_mean`;
+    unknown name: ValueError.
 
     A variance of 0 gives the limit: ReLU's E[phi'^2] is 1/2 there, as at any other variance.
     """
@@ -134,16 +171,22 @@ def _moments(entry: Activation, variance: float) -> Moments:
 
 
 def fixed_variance(activation: str | Activation, gain: float | str, start: float | None = None) -> float:
-    """The variance q of the pre-activations that a deep network settles at: q = gain^2 E[phi(sqrt(q) x)^2], x ~ N(0, 1).
+    """The variance q of the pre-activations that a deep network settles at: q = gain^2 E[phi(sqrt(q) x)^2], x
+    ~ N(0, 1).
 
-    The map is followed from ``start`` in the direction in which it moves to the nearest q that it leaves alone. There
-    are four outcomes: a number (logistic at any gain); 0.0, when the signal dies (tanh at gain 1, ReLU below sqrt 2);
-    infinity, when it blows up (ReLU above sqrt 2); ``start`` itself, when every q is a fixed point (ReLU at sqrt 2).
+    The map is followed from ``start`` in the direction in which it moves to the nearest q that it leaves
+    alone. There
+    are four outcomes: a number (logistic at any gain); 0.0, when the signal dies (tanh at gain 1, ReLU below
+        sqrt 2);
+    infinity, when it blows up (ReLU above sqrt 2); ``start`` itself, when every q is a fixed point (ReLU at
+    sqrt 2).
 
     Args:
         activation: name or entry.
-        gain: a finite number from 0, or one of "he", "xavier", "pytorch" (sqrt(1/3); its biases are left out).
-        start: variance in the first layer, above 0. Default gain^2: inputs of mean square 1, as the course's data have.
+        gain: a finite number from 0, or one of "he", "xavier", "pytorch" (sqrt(1/3); its biases are left
+            out).
+        start: variance in the first layer, above 0. Default gain^2: inputs of mean square 1, as the course's
+            data have.
 
     Raises:
         ValueError: unknown activation; a gain below 0, NaN or infinite; a start that is not above 0.
@@ -175,11 +218,13 @@ def _settle(entry: Activation, gain: float, start: float) -> float:
 
 
 def gradient_factor(activation: str | Activation, gain: float | str, start: float | None = None) -> float:
-    """By what factor the norm of dL/dz changes from one layer to the layer before it: gain * sqrt(E[phi'(z)^2]), z ~ N(0, q*).
+    """By what factor the norm of dL/dz changes from one layer to the layer before it: gain *
+    sqrt(E[phi'(z)^2]), z ~ N(0, q*).
 
     q* is :func:`fixed_variance`; where that is 0 or infinite, the factor is its limit there. So ReLU gives
-    gain / sqrt(2) at every gain, tanh gives its gain up to 1. (How fast the limit is reached is another matter: tanh at
-    gain 1 gets to its 1 only slowly; :func:`profile` follows it layer by layer.) An activation whose slope has no
+    gain / sqrt(2) at every gain, tanh gives its gain up to 1. (How fast the limit is reached is another
+    matter: tanh at gain 1 gets to its 1 only slowly; :func:`profile` follows it layer by layer.) An
+        activation whose slope has no
     bound and whose variance blows up gives infinity.
 
     The square of this is chi_1 of Schoenholz et al. (ICLR 2017, arXiv:1611.01232). Arguments and errors as
@@ -196,15 +241,18 @@ def gradient_factor(activation: str | Activation, gain: float | str, start: floa
     return math.inf if grows else size * math.sqrt(square)
 
 
-@lru_cache(maxsize=256)
 def critical_gain(activation: str | Activation) -> float:
     """The lowest gain from which gradients no longer vanish: where :func:`gradient_factor` comes to 1.
 
-    Logistic 10.149, tanh 1, ReLU sqrt 2. For GELU and SiLU the factor does not pass through 1 but jumps over it, at the
-    gain above which the activations blow up (with inputs of mean square 1): that gain is returned. Infinity when no
-    gain up to 10^4 will do. ValueError for an unknown activation.
+    Logistic 10.149, tanh 1, ReLU sqrt 2. For GELU and SiLU the factor does not pass through 1 but jumps over
+    it, at the gain above which the activations blow up (with inputs of mean square 1): that gain is returned.
+    Infinity when no gain up to 10^4 will do. ValueError for an unknown activation.
     """
-    entry = activations.get(activation)
+    return _critical(activations.get(activation))
+
+
+@lru_cache(maxsize=256)
+def _critical(entry: Activation) -> float:
     low, high = 1e-3, 1.5e-3
     while gradient_factor(entry, high) < 1 - 1e-12:
         low, high = high, high * 1.5
@@ -217,39 +265,44 @@ def critical_gain(activation: str | Activation) -> float:
 
 
 def batch_norm_growth(activation: str | Activation) -> float:
-    """Factor of the norm of dL/dz per layer with batch norm before every activation: sqrt(E[phi'^2] / Var[phi]), z ~ N(0, 1).
+    """Factor of the norm of dL/dz per layer with batch norm before every activation: sqrt(E[phi'^2] /
+    Var[phi]), z ~ N(0, 1).
 
-    For a large batch and any gain. At least 1, and 1 only for a linear activation. From theorem 7 of Yang et al., ICLR
-    2019, arXiv:1902.08129; for ReLU their theorem 8, sqrt(pi / (pi - 1)). In a batch of B examples the square is larger
-    by about (B - 2) / (B - 3), exactly so for a linear network.
+    For a large batch and any gain. At least 1, and 1 only for a linear activation. From theorem 7 of Yang et
+    al., ICLR 2019, arXiv:1902.08129; for ReLU their theorem 8, sqrt(pi / (pi - 1)). In a batch of B examples
+    the square is larger by about (B - 2) / (B - 3), exactly so for a linear network.
 
     Raises:
         ValueError: unknown activation, or one that is constant.
     """
     found = moments(activation)
-    if found.variance <= 0:
+    if found.variance <= 1e-12 * found.square:
         raise ValueError(f"{activations.get(activation).name!r} is constant: batch norm would divide by 0")
     return math.sqrt(found.slope_square / found.variance)
 
 
 def layer_norm_growth(activation: str | Activation) -> float:
-    """Factor of the norm of dL/dz per layer with layer norm before every activation: sqrt(E[phi'^2] / E[phi^2]), z ~ N(0, 1).
+    """Factor of the norm of dL/dz per layer with layer norm before every activation: sqrt(E[phi'^2] /
+    E[phi^2]), z ~ N(0, 1).
 
-    For wide layers and any gain. Layer norm does not take away the mean that all examples share, so for the logistic
-    this is 0.3909: gradients vanish. ValueError: unknown activation, or one that is 0 everywhere.
+    For wide layers and any gain. Layer norm does not take away the mean that all examples share, so for the
+    logistic this is 0.3909: gradients vanish. ValueError: unknown activation, or one that is 0 everywhere.
     """
     found = moments(activation)
     if found.square <= 0:
-        raise ValueError(f"{activations.get(activation).name!r} is 0 everywhere: layer norm would divide by 0")
+        raise ValueError(
+            f"{activations.get(activation).name!r} is 0 everywhere: layer norm would divide by 0"
+        )
     return math.sqrt(found.slope_square / found.square)
 
 
 def born_dead(width: int, hidden_layers: int) -> float:
-    """Probability that in a ReLU network without biases one given input finds some hidden layer all off: 1 - (1 - 2^-width)^layers.
+    """Probability that in a ReLU network without biases one given input finds some hidden layer all off: 1 -
+    (1 - 2^-width)^layers.
 
-    Exact for weights drawn symmetrically about 0, whatever their scale (Lu et al., Commun. Comput. Phys. 28, 2020,
-    arXiv:1903.06733). For many inputs it is an upper bound of the probability that the network is a constant.
-    ValueError unless both are whole numbers of at least 1.
+    Exact for weights drawn symmetrically about 0, whatever their scale (Lu et al., Commun. Comput. Phys. 28,
+    2020, arXiv:1903.06733). For many inputs it is an upper bound of the probability that the network is a
+    constant. ValueError unless both are whole numbers of at least 1.
     """
     _whole(width, "width")
     _whole(hidden_layers, "hidden_layers")
@@ -257,11 +310,12 @@ def born_dead(width: int, hidden_layers: int) -> float:
 
 
 def log_norm_variance(width: int, layers: int) -> float:
-    """Variance over random networks of the natural log of abs(h_L)^2, for ReLU at He's init: 5 layers / width.
+    """Variance over random networks of the natural log of abs(h_L)^2, for ReLU at He's init: 5 layers /
+    width.
 
-    First order in layers / width: one layer multiplies the squared norm by an average with mean 1 and variance
-    5 / width. The log is asymptotically Gaussian (Hanin & Nica, 2020, arXiv:1812.05994). ValueError unless both are
-    whole numbers of at least 1.
+    First order in layers / width: one layer multiplies the squared norm by an average with mean 1 and
+    variance 5 / width. The log is asymptotically Gaussian (Hanin & Nica, 2020, arXiv:1812.05994). ValueError
+    unless both are whole numbers of at least 1.
     """
     _whole(width, "width")
     _whole(layers, "layers")
@@ -269,16 +323,21 @@ def log_norm_variance(width: int, layers: int) -> float:
 
 
 def log_norm_mean(width: int, layers: int) -> float:
-    """Mean of the natural log of abs(h_L)^2 / abs(h_0)^2, for ReLU at He's init: -5 layers / (2 width); errors as :func:`log_norm_variance`."""
+    """Mean of the natural log of abs(h_L)^2 / abs(h_0)^2, for ReLU at He's init: -5 layers / (2 width);
+    errors as :func:`log_norm_variance`.
+    """
     return -log_norm_variance(width, layers) / 2
 
 
-def jacobian_spread(activation: str | Activation, variance: float, layers: int, orthogonal: bool = False) -> float:
+def jacobian_spread(
+    activation: str | Activation, variance: float, layers: int, orthogonal: bool = False
+) -> float:
     """Variance of the squared singular values of a critical network's Jacobian, over their squared mean.
 
-    layers * (m - 1 - s) with m = E[phi'^4] / E[phi'^2]^2 at z ~ N(0, variance), s = -1 for Gaussian weights and 0 for
-    orthogonal ones. 0 is dynamical isometry: a Jacobian that stretches all directions alike. First order; from
-    Pennington, Schoenholz & Ganguli, NeurIPS 2017, arXiv:1711.04735. Errors as :func:`moments`; layers at least 1.
+    layers * (m - 1 - s) with m = E[phi'^4] / E[phi'^2]^2 at z ~ N(0, variance), s = -1 for Gaussian weights
+    and 0 for orthogonal ones. 0 is dynamical isometry: a Jacobian that stretches all directions alike. First
+    order; from Pennington, Schoenholz & Ganguli, NeurIPS 2017, arXiv:1711.04735. Errors as :func:`moments`;
+    layers at least 1.
     """
     _whole(layers, "layers")
     found = moments(activation, variance)
@@ -295,7 +354,8 @@ def profile(
 ) -> Profile:
     """What gradients and activations should look like layer by layer, without waiting for the fixed point.
 
-    The recursion q -> gain^2 E[phi^2] + bias_variance, and backward a factor gain * sqrt(E[phi'^2]) at each layer's own q.
+    The recursion q -> gain^2 E[phi^2] + bias_variance, and backward a factor gain * sqrt(E[phi'^2]) at each
+    layer's own q.
 
     Args:
         activation, gain, start: as :func:`fixed_variance`.
@@ -343,11 +403,12 @@ def merging(
     correlation: float = 0.0,
     start: float | None = None,
 ) -> Merging:
-    """How far apart two inputs are, layer by layer: relative distance sqrt(2 (1 - c)) of their z and angle arccos(c).
+    """How far apart two inputs are, layer by layer: relative distance sqrt(2 (1 - c)) of their z and angle
+    arccos(c).
 
-    c is the correlation of the two inputs' pre-activations; it follows the recursion of Poole et al. (NeurIPS 2016,
-    arXiv:1606.05340), integrated over both Gaussians with the kinks cut out. Deep down the distance shrinks by the same
-    factor per layer as the gradient (:func:`gradient_factor`), where that is below 1.
+    c is the correlation of the two inputs' pre-activations; it follows the recursion of Poole et al. (NeurIPS
+    2016, arXiv:1606.05340), integrated over both Gaussians with the kinks cut out. Deep down the distance
+    shrinks by the same factor per layer as the gradient (:func:`gradient_factor`), where that is below 1.
 
     Args:
         activation, gain, start: as :func:`fixed_variance`.
@@ -402,7 +463,9 @@ def _pair_gap(entry: Activation, q: float, gap: float) -> float:
 
 
 def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Sequence[float]) -> Tensor:
-    """Averages of k functions at once under N(0, variance): function maps [points] to [k, points]; returns [k], float64."""
+    """Averages of k functions at once under N(0, variance): function maps [points] to [k, points]; returns
+    [k], float64.
+    """
     sd = math.sqrt(variance)
 
     def panels(a: Tensor, b: Tensor) -> Tensor:
@@ -414,7 +477,9 @@ def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Seq
         a, b = edges[:-1], edges[1:]
         whole = panels(a, b)
         if bool(whole.isnan().any()):
-            raise ValueError(f"the function returns NaN somewhere within {_REACH:g} standard deviations of {sd:g}")
+            raise ValueError(
+                f"the function returns NaN somewhere within {_REACH:g} standard deviations of {sd:g}"
+            )
         scale = whole.abs().sum(1, keepdim=True)
         total = torch.zeros(len(whole), dtype=torch.float64)
         for _ in range(_ROUNDS):
@@ -430,11 +495,13 @@ def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Seq
 
 
 def _edges(sd: float, kinks: Sequence[float]) -> Tensor:
-    """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the kinks."""
+    """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the
+    kinks.
+    """
     points = torch.arange(-2 * _REACH, 2 * _REACH + 1, dtype=torch.float64) / 2
     rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, dtype=torch.float64)
     inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], dtype=torch.float64)
-    return torch.cat([points, rungs, -rungs, inside]).unique()
+    return torch.cat([points, rungs, -rungs, inside]).sort().values
 
 
 def _spread(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,11 +20,13 @@ class History:
     """What came of a training run of N networks.
 
     Attributes:
-        table: tidy, one row per network and record (before the first step, then after every epoch). Columns: network
-            (0 ... N-1), arm, activation, seed, gain, bias, norm, learning_rate, epoch, step, train_loss (mean over the epoch's
-            steps, in nats; before the first step: NaN), test_loss (nats), test_accuracy (0..1), diverged (so far).
+        table: tidy, one row per network and record (before the first step, then after every epoch). Columns:
+            network (0 ... N-1), arm, activation, seed, gain, bias, norm, learning_rate, epoch, step,
+            train_loss (mean over the epoch's steps, in nats; before the first step: NaN), test_loss (nats),
+            test_accuracy (0..1), diverged (so far).
         losses: [steps, N], the loss of each step's batch in nats; NaN or infinite where a network diverged.
-        diverged_at: [N], the first step whose loss, or whose result, was not finite; -1 for a healthy network.
+        diverged_at: [N], the first step whose loss, or whose result, was not finite; -1 for a healthy
+            network.
     """
 
     table: pd.DataFrame
@@ -36,10 +38,10 @@ class History:
         return self.table.groupby("network").tail(1).reset_index(drop=True)
 
     def curves(self, every: int = 1) -> pd.DataFrame:
-        """The batch losses as a tidy table: per network and group of ``every`` steps one row, with the group's mean loss.
+        """The batch losses as a tidy table: one row per network and group of ``every`` steps, the mean loss.
 
-        Columns: network and its design, as in ``table``; step (the group's last, counted from 1); loss (nats). Steps
-        that do not fill a group are left out. ValueError unless 1 <= every <= number of steps.
+        Columns: network and its design, as in ``table``; step (the group's last, counted from 1); loss
+        (nats). Steps that do not fill a group are left out. ValueError unless 1 <= every <= number of steps.
         """
         steps, count = self.losses.shape
         if isinstance(every, bool) or not isinstance(every, int) or not 1 <= every <= steps:
@@ -51,7 +53,7 @@ class History:
             "step": last.repeat_interleave(count).numpy(),
             "loss": means.flatten().numpy(),
         }
-        designs = self.final().loc[:, "network":"learning_rate"]  # type: ignore[misc]
+        designs = self.final().loc[:, "network":"learning_rate"]
         return pd.DataFrame(rows).merge(designs, on="network")
 
 
@@ -66,10 +68,11 @@ def train(
 ) -> History:
     """Train all networks by SGD with momentum on the cross-entropy, in place.
 
-    A step is v <- momentum * v + gradient, w <- w - learning_rate * v (as torch.optim.SGD). All networks see the same
-    batches in the same order, drawn anew each epoch by a generator seeded with ``order_seed``: arms are compared on
-    equal terms, and the spread over seeds is the spread over initial weights. The examples of an epoch that do not fill
-    a batch are left out. A network whose loss is no longer finite is reported as diverged; its neighbours are not touched.
+    A step is v <- momentum * v + gradient, w <- w - learning_rate * v (as torch.optim.SGD). All networks see
+    the same batches in the same order, drawn anew each epoch by a generator seeded with ``order_seed``: arms
+    are compared on equal terms, and the spread over seeds is the spread over initial weights. The examples
+    of an epoch that do not fill a batch are left out. A network whose loss is no longer finite is reported
+    as diverged; its neighbours are not touched.
 
     Args:
         networks: changed in place.
@@ -84,6 +87,8 @@ def train(
         ValueError: naming the argument, its value and what would be right.
     """
     _check_run(networks, data, test, epochs, batch_size, momentum)
+    if isinstance(order_seed, bool) or not isinstance(order_seed, int) or not 0 <= order_seed < 2**63:
+        raise ValueError(f"order_seed must be a whole number from 0 to 2**63 - 1, got {order_seed!r}")
     x, y = _on_device(networks, data)
     steps = epochs * (len(x) // batch_size)
     rate, velocity = _rates(networks), {name: torch.zeros_like(p) for name, p in networks.parameters.items()}
@@ -92,18 +97,22 @@ def train(
     rows = [_record(networks, test, 0, 0, None, diverged_at)]
     with machine.threads():
         batches = _batches(len(x), batch_size, epochs, order_seed)
-        for step, batch in enumerate(progress.bar(batches, f"training {len(networks)} networks", total=steps)):
+        for step, batch in enumerate(
+            progress.bar(batches, f"training {len(networks)} networks", total=steps)
+        ):
             batch = batch.to(networks.device)
             losses[step] = _step(networks, x[batch], y[batch], rate, velocity, momentum)
             if (step + 1) % (steps // epochs) == 0:
                 recent = losses[step + 1 - steps // epochs : step + 1].cpu()
                 _note_divergence(diverged_at, recent, step + 1 - len(recent))
-                rows.append(_record(networks, test, (step + 1) // len(recent), step + 1, recent.mean(0), diverged_at))
+                rows.append(
+                    _record(networks, test, (step + 1) // len(recent), step + 1, recent.mean(0), diverged_at)
+                )
     return History(pd.concat(rows, ignore_index=True), losses.cpu(), diverged_at)
 
 
 def evaluate(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
-    """Cross-entropy in nats and accuracy (0..1) of every network on all of ``data``, [N] each; batch norm in evaluation mode.
+    """Cross-entropy in nats and accuracy (0..1) of every network on ``data``, [N] each, in evaluation mode.
 
     A network whose outputs are not finite has a loss of NaN or infinity and an accuracy of NaN.
     """
@@ -122,9 +131,14 @@ def evaluate(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
 
 
 def _step(
-    networks: Networks, x: Tensor, y: Tensor, rate: dict[str, Tensor], velocity: dict[str, Tensor], momentum: float
+    networks: Networks,
+    x: Tensor,
+    y: Tensor,
+    rate: dict[str, Tensor],
+    velocity: dict[str, Tensor],
+    momentum: float,
 ) -> Tensor:
-    """One SGD step of all networks on the batch x [B, inputs], y [B]; returns the losses [N] before the step."""
+    """One SGD step of all networks on the batch x [B, inputs], y [B]; the losses [N] before the step."""
     parameters = networks.parameters
     loss = _cross_entropy(networks._forward(x, training=True), y).mean(1)
     # The networks share no parameter, so the gradient of the sum holds each network's own gradient.
@@ -144,7 +158,7 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _batches(count: int, batch_size: int, epochs: int, seed: int) -> Iterator[Tensor]:
-    """Indices [batch_size] of one batch after the other; every epoch has a new order and leaves an incomplete batch out."""
+    """Indices [batch_size] of each batch; every epoch has a new order and leaves an incomplete batch out."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         order = torch.randperm(count, generator=generator)
@@ -153,31 +167,41 @@ def _batches(count: int, batch_size: int, epochs: int, seed: int) -> Iterator[Te
 
 def _rates(networks: Networks) -> dict[str, Tensor]:
     """Each network's learning rate, in a shape that broadcasts over each parameter."""
-    rates = torch.tensor([d.learning_rate for d in networks.designs], dtype=networks.dtype, device=networks.device)
+    rates = torch.tensor(
+        [d.learning_rate for d in networks.designs], dtype=networks.dtype, device=networks.device
+    )
     each = rates.view(-1, 1, 1)
-    return {name: rates.repeat_interleave(networks.width) if name == "first" else each for name in networks.parameters}
+    return {
+        name: rates.repeat_interleave(networks.width) if name == "first" else each
+        for name in networks.parameters
+    }
 
 
 def _note_divergence(diverged_at: Tensor, losses: Tensor, start: int) -> None:
-    """Enter the first step whose loss is not finite, for networks that were healthy so far. losses: [steps, N]."""
+    """Enter the first step whose loss [steps, N] is not finite, for networks that were healthy so far."""
     bad = ~losses.isfinite()
     fresh = bad.any(0) & (diverged_at < 0)
     diverged_at[fresh] = start + bad.to(torch.uint8).argmax(0)[fresh]
 
 
 def _record(
-    networks: Networks, test: Dataset | None, epoch: int, step: int, train_loss: Tensor | None, diverged_at: Tensor
+    networks: Networks,
+    test: Dataset | None,
+    epoch: int,
+    step: int,
+    train_loss: Tensor | None,
+    diverged_at: Tensor,
 ) -> pd.DataFrame:
-    """One row per network; a network whose parameters blew up in the last step is entered as diverged here."""
+    """One row per network; enters networks whose parameters blew up in the last step as diverged."""
     gone = torch.stack([~p.isfinite() for p in _per_network(networks)]).any(0)
     diverged_at[gone & (diverged_at < 0)] = max(step - 1, 0)
-    nothing = torch.full((len(networks),), math.nan)
+    nothing = torch.full((len(networks),), math.nan, dtype=torch.float64)
     loss, accuracy = (nothing, nothing) if test is None else evaluate(networks, test)
     rows = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
     return rows.assign(
         epoch=epoch,
         step=step,
-        train_loss=(nothing if train_loss is None else train_loss).numpy(),
+        train_loss=(nothing if train_loss is None else train_loss.double()).numpy(),
         test_loss=loss.numpy(),
         test_accuracy=accuracy.numpy(),
         diverged=(diverged_at >= 0).numpy(),
@@ -185,7 +209,7 @@ def _record(
 
 
 def _per_network(networks: Networks) -> list[Tensor]:
-    """The sum over each parameter, one number per network, [N]: finite if and only if (nearly always) all entries are."""
+    """The sum over each parameter, [N] numbers: finite if and only if (nearly always) all entries are."""
     sums = []
     for name, p in networks.parameters.items():
         p = p.detach()
@@ -199,16 +223,25 @@ def _per_network(networks: Networks) -> list[Tensor]:
 
 
 def _on_device(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
-    """Images [count, inputs] and labels [count], checked against the networks and moved to where they live."""
+    """Images [count, inputs] and labels [count], checked against the networks and moved to their device."""
     x, y = data.images, data.labels
     if x.ndim != 2 or x.shape[1] != networks.inputs:
-        raise ValueError(f"the networks take {networks.inputs} inputs per example, the data have shape {list(x.shape)}")
+        raise ValueError(
+            f"the networks take {networks.inputs} inputs per example, the data have shape {list(x.shape)}"
+        )
     if not bool(torch.isfinite(x).all()):
-        raise ValueError(f"the data must be finite; {int((~torch.isfinite(x)).sum())} entries are NaN or infinite")
-    if len(y) != len(x) or y.is_floating_point() or int(y.min()) < 0 or int(y.max()) >= networks.outputs:
-        found = f"{len(y)} labels from {y.min()} to {y.max()}"
-        raise ValueError(f"labels must be {len(x)} whole numbers from 0 to {networks.outputs - 1}; got {found}")
-    return x.to(networks.device, networks.dtype), y.to(networks.device)
+        raise ValueError(
+            f"the data must be finite; {int((~torch.isfinite(x)).sum())} entries are NaN or infinite"
+        )
+    if len(x) == 0:
+        raise ValueError("the data hold no example")
+    whole = y.shape == x.shape[:1] and not (y.is_floating_point() or y.is_complex())
+    if not whole or int(y.min()) < 0 or int(y.max()) >= networks.outputs:
+        found = f"from {y.min()} to {y.max()}" if whole else f"{y.dtype} of shape {list(y.shape)}"
+        raise ValueError(
+            f"labels must be {len(x)} whole numbers from 0 to {networks.outputs - 1}; got {found}"
+        )
+    return x.to(networks.device, networks.dtype), y.to(networks.device, torch.int64)
 
 
 def _check_run(
@@ -220,7 +253,9 @@ def _check_run(
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= len(data):
-        raise ValueError(f"batch_size must be a whole number from 1 to the {len(data)} examples, got {batch_size!r}")
+        raise ValueError(
+            f"batch_size must be a whole number from 1 to the {len(data)} examples, got {batch_size!r}"
+        )
     if networks.normalised and batch_size == 1:
         raise ValueError("batch norm in training mode needs a batch_size of at least 2, got 1")
     if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:

@@ -6,9 +6,9 @@ is "not answered yet".
 """
 
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 __all__ = ["Exercise", "Off", "check", "exercises", "function", "number", "option", "tensor"]
 
 
-class Off(Exception):  # noqa: N818
+class Off(Exception):
     """Raised inside a check: the answer is off, and the message says how."""
 
 
@@ -32,9 +32,12 @@ class Exercise:
 
 def exercises(notebook: str) -> dict[str, Exercise]:
     """The exercises of notebook "01", "02", ..., by number ("1.1"). ValueError for a notebook that has none."""
+    name = f"course_utils.exercises.nb{notebook}"
     try:
-        module = importlib.import_module(f"course_utils.exercises.nb{notebook}")
-    except ModuleNotFoundError:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:  # the notebook has exercises, but they lack a package
+            raise
         raise ValueError(f"notebook {notebook!r} has no exercises") from None
     found: dict[str, Exercise] = module.EXERCISES
     return found
@@ -46,9 +49,14 @@ def check(number: str, answer: Any) -> None:
     Raises:
         ValueError: no exercise of that number; the message lists those the notebook has.
     """
-    known = exercises(f"{int(number.split('.')[0]):02d}") if number.split(".")[0].isdigit() else {}
+    if not isinstance(number, str):
+        raise ValueError(f'the number of an exercise is a text, as in check("1.2", answer); got {number!r}')
+    notebook = number.split(".")[0]
+    known = exercises(f"{int(notebook):02d}") if notebook.isdecimal() else {}
     if number not in known:
-        raise ValueError(f"no exercise {number!r}; this notebook has {', '.join(known) or 'none of that name'}")
+        raise ValueError(
+            f"no exercise {number!r}; this notebook has {', '.join(known) or 'none of that name'}"
+        )
     print(f"{number}: {_reply(known[number], answer)}")
 
 
@@ -59,24 +67,35 @@ def _reply(exercise: Exercise, answer: Any) -> str:
         exercise.verify(answer)
     except Off as off:
         return f"not yet. {off}"
+    except Exception as error:  # an answer that nobody thought of must not stop the notebook
+        return f"not yet. The check cannot read this answer ({type(error).__name__})."
     return f"right. {exercise.right}"
 
 
 def number(answer: Any) -> float:
     """The answer as a float: from a number, a fraction, a text such as "1/4", or a tensor or array of one entry.
 
-    Raises Off for anything else, and for NaN or infinity.
+    Raises Off for anything else, True and complex numbers among it, and for NaN or infinity.
     """
     try:
-        if isinstance(answer, str):
-            value = float(Fraction(answer.strip().replace("−", "-")))
-        elif isinstance(answer, Tensor | np.ndarray):
+        if isinstance(answer, Tensor | np.ndarray):
             if answer.size != 1 if isinstance(answer, np.ndarray) else answer.numel() != 1:
                 raise Off(f"One number is asked for; this has shape {list(answer.shape)}.")
-            value = float(answer)
+            answer = answer.item()
+        if isinstance(answer, bool | np.bool_):
+            raise Off(f"One number is asked for; this is {answer}.")
+        if isinstance(answer, complex | np.complexfloating):
+            raise Off("A real number is asked for; this is a complex one.")
+        if isinstance(answer, str):
+            above, slash, below = answer.replace("−", "-").partition("/")
+            value = float(above) / float(below) if slash else float(above)
         else:
             value = float(answer)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except Off:
+        raise
+    except OverflowError:
+        raise Off("A finite number is asked for; this is too large.") from None
+    except Exception:  # whatever a strange object does when it is made a number
         raise Off(f"One number is asked for; this is a {type(answer).__name__}.") from None
     if not np.isfinite(value):
         raise Off(f"A finite number is asked for; this is {value}.")
@@ -85,42 +104,64 @@ def number(answer: Any) -> float:
 
 def tensor(answer: Any, shape: tuple[int, ...]) -> Tensor:
     """The answer as a float64 tensor of that shape: from a tensor, an array or nested lists. Raises Off otherwise."""
-    try:
-        if isinstance(answer, Tensor):
-            value = answer.detach().to("cpu", torch.float64)
-        else:
-            value = torch.as_tensor(np.asarray(answer, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise Off(f"A tensor of numbers is asked for; this is a {type(answer).__name__}.") from None
+    value = _numbers(answer)
     if tuple(value.shape) != shape:
         raise Off(f"The shape should be {list(shape)}; this has {list(value.shape)}.")
     return value
+
+
+def _numbers(answer: Any) -> Tensor:
+    try:
+        if _tensors(answer):
+            answer = torch.stack(list(answer))
+        array = answer if isinstance(answer, Tensor) else np.asarray(answer)
+        if torch.is_complex(array) if isinstance(array, Tensor) else np.iscomplexobj(array):
+            raise Off("Real numbers are asked for; these are complex.")
+        if isinstance(array, Tensor):
+            return array.detach().to("cpu", torch.float64)
+        if array.dtype.kind in "biuf" or (array.dtype == object and None not in array.flat):
+            return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
+    except Off:
+        raise
+    except Exception:  # whatever a strange object does when it is made an array
+        pass
+    raise Off(f"A tensor of numbers is asked for; this is a {type(answer).__name__}.")
 
 
 def function(answer: Any, *inputs: Tensor) -> Tensor:
     """What the answer, a function, makes of the inputs (float64 tensors), as a float64 tensor.
 
     The function may be made for tensors, for arrays or for single numbers: they are tried in this order.
-    Raises Off when it is no function, fails on all three, or gives something that is not numbers.
+    Raises Off when it is no function, fails on all three, or gives something that is not numbers. It gets copies, so
+    that a function which works in place does no harm.
     """
     if not callable(answer):
         raise Off(f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ...")
     attempts: list[Callable[[], Any]] = [
-        lambda: answer(*inputs),
-        lambda: answer(*(i.numpy() for i in inputs)),
+        lambda: answer(*(i.clone() for i in inputs)),
+        lambda: answer(*(i.clone().numpy() for i in inputs)),
         lambda: [answer(*row) for row in zip(*(i.flatten().tolist() for i in inputs), strict=True)],
     ]
-    complaint = ""
+    complaint = ""  # the first one, which is about tensors
     for attempt in attempts:
         try:
-            result = attempt()
-            value = torch.stack(list(result)) if _tensors(result) else result
-            return tensor(value, tuple(torch.as_tensor(value).shape)).reshape(-1)
-        except Off:
-            raise
-        except Exception as error:  # a reader's function may fail in any way; the first complaint is about tensors
-            complaint = complaint or f"{type(error).__name__}: {error}"
-    raise Off(f"The function fails when it is called with {list(inputs[0].shape)} numbers: {complaint}")
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # say, an overflow in a wrong answer: the check says what is off
+                result = attempt()
+        except Exception as error:  # a reader's function may fail in any way
+            failure = f"{type(error).__name__}: {error}"
+            called = f"when it is called with {list(inputs[0].shape)} numbers"
+            complaint = complaint or f"The function fails {called}: {failure}"
+            continue
+        if result is None or (isinstance(result, list) and result and all(r is None for r in result)):
+            raise Off("The function gives back None; does its def end in a return?")
+        try:
+            return _numbers(result).reshape(-1)
+        except Off as off:
+            complaint = complaint or f"What the function gives back is not right. {off}"
+    raise Off(complaint)
 
 
 def _tensors(value: Any) -> bool:

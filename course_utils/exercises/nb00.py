@@ -11,7 +11,9 @@ __all__ = ["EXERCISES"]
 def _chance(answer: Any) -> None:
     value = number(answer)
     if abs(value - 0.1) < 1e-9 or abs(value - 10) < 1e-9:
-        raise Off("That is the chance of hitting the class, or the number of classes. The loss is minus a logarithm.")
+        raise Off(
+            "That is the chance of hitting the class, or the number of classes. The loss is minus a logarithm."
+        )
     if abs(value - 1) < 0.01:
         raise Off("That is the logarithm to base 10; the cross-entropy uses the natural one.")
     if abs(value - math.log2(10)) < 0.01:

@@ -28,9 +28,13 @@ def _compare(found: Tensor, right: Tensor, z: Tensor, name: str) -> None:
 def _slope_at_zero(answer: Any) -> None:
     value = number(answer)
     if value == 1:
-        raise Off("That is the slope from the right, and what Toll's rule gives. PyTorch decides otherwise: run autograd.")
+        raise Off(
+            "That is the slope from the right, and what Toll's rule gives. PyTorch decides otherwise: run autograd."
+        )
     if value == 0.5:
-        raise Off("The middle of the subgradients from 0 to 1 would be a fair choice; PyTorch did not take it.")
+        raise Off(
+            "The middle of the subgradients from 0 to 1 would be a fair choice; PyTorch did not take it."
+        )
     if value != 0:
         raise Off("The slopes from the left and from the right are 0 and 1; the answer lies in that range.")
 

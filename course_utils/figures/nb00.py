@@ -46,7 +46,14 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
         end = rows[rows["step"] == last]["loss"].mean() + (-0.16 if normed else 0.06)
         ax.text(last + 1.5, end, str(arm), color=entry.colour, fontweight="bold", fontsize=9.5, va="center")
     ax.axhline(chance, xmax=0.79, color="0.35", lw=1, linestyle=(0, (1, 2)))
-    ax.text(28, chance + 0.05, f"dotted: chance, ln 10 = {math.log(10):.3f}", color="0.35", fontsize=9, va="bottom")
+    ax.text(
+        28,
+        chance + 0.05,
+        f"dotted: chance, ln 10 = {math.log(10):.3f}",
+        color="0.35",
+        fontsize=9,
+        va="bottom",
+    )
     ax.set_xlabel("step (250 images each)")
     ax.set_ylabel("cross-entropy (nats)")
     ax.set_ylim(0, 2.75)
@@ -58,7 +65,10 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
 def one_of_each(images: Dataset) -> Figure:
     """The first picture of each class, in one row, with its name."""
     figure, row = plots.axes(
-        "Ten kinds of clothing, 28 × 28 pixels each", columns=10, size=(7.2, 1.45), gridspec_kw={"wspace": 0.05}
+        "Ten kinds of clothing, 28 × 28 pixels each",
+        columns=10,
+        size=(7.2, 1.45),
+        gridspec_kw={"wspace": 0.05},
     )
     pictures: Tensor = images.pictures()
     for label, (ax, name) in enumerate(zip(row, images.classes, strict=True)):
@@ -81,10 +91,20 @@ def claims_map(overview: pd.DataFrame) -> Figure:
         ax.text(-0.3, y, f"{notebook} {title}", ha="right", va="center", fontsize=9.5, color=plots.INK)
         for x, (_, claim) in enumerate(overview[overview["notebook"] == notebook].iterrows()):
             colour, mark = GREYS[claim["verdict"]], MARKS[claim["verdict"]]
-            box = FancyBboxPatch((x, y - 0.38), 0.86, 0.76, boxstyle="round,pad=0,rounding_size=0.08", fc=colour, ec="0.55", lw=0.8)
+            box = FancyBboxPatch(
+                (x, y - 0.38),
+                0.86,
+                0.76,
+                boxstyle="round,pad=0,rounding_size=0.08",
+                fc=colour,
+                ec="0.55",
+                lw=0.8,
+            )
             ax.add_patch(box)
             ink = "white" if claim["verdict"] in ("holds", "fails") else plots.INK
-            ax.text(x + 0.43, y, f"{claim['id']} {mark}".strip(), ha="center", va="center", fontsize=8, color=ink)
+            ax.text(
+                x + 0.43, y, f"{claim['id']} {mark}".strip(), ha="center", va="center", fontsize=8, color=ink
+            )
     ax.set_xlim(-3.2, 10.2)
     ax.set_ylim(len(TITLES) - 0.5, -0.5)
     ax.set_axis_off()

@@ -24,7 +24,9 @@ def gallery(entries: Iterable[Activation], z: Tensor) -> Figure:
     for ax, entry in zip(grid.flat, entries, strict=False):
         ax.plot(z, entry(z), color=entry.colour, lw=2.4)
         ax.plot(z, entry.derivative(z), color="0.35", lw=1.1, linestyle=(0, (4, 1.5)))
-        ax.text(0.04, 0.9, entry.label, transform=ax.transAxes, color=entry.colour, fontweight="bold", va="top")
+        ax.text(
+            0.04, 0.9, entry.label, transform=ax.transAxes, color=entry.colour, fontweight="bold", va="top"
+        )
         ax.set_ylim(-1.3, 3)
     for ax in grid.flat[len(entries) :]:
         ax.set_axis_off()
@@ -71,7 +73,9 @@ def half_lines(x: Tensor, layer: Callable[[float, float], Tensor], b: float) -> 
 
 def sigmoid_stack(z: Tensor, steps: Tensor, total: Tensor, softplus: Tensor, count: int, k: float) -> Figure:
     """Each sigmoid of a stack (steps [count, points]), their sum (total [points]), softplus and ReLU, over z [points]."""
-    title = "One sigmoid follows a softplus" if count == 1 else f"{count} shifted sigmoids add up to a softplus"
+    title = (
+        "One sigmoid follows a softplus" if count == 1 else f"{count} shifted sigmoids add up to a softplus"
+    )
     each = "σ(z − i + ½)" if k == 1 else f"σ({k:g}z − i + ½)/{k:g}"
     figure, ax = plots.axes(
         f"{title}, as far as it reaches" if count == 1 else f"{title}, as far as they reach",

@@ -232,8 +232,9 @@ def print_verdicts(folder: Path) -> int:
     from course_utils import claims
 
     table = claims.scoreboard(folder)
-    print()
-    print(table.to_string(index=False) if len(table) else "No verdicts yet.")
+    print("\nclaim  verdict   notebook               deciding figure" if len(table) else "\nNo verdicts yet.")
+    for row in table.itertuples():
+        print(f"{row.id:<5}  {row.verdict:<8}  {row.notebook:<21}  {row.figure}")
     return 0
 
 

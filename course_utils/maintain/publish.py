@@ -18,9 +18,7 @@ FIRST_NOTEBOOK = "notebooks/00_start_here.ipynb"
 
 
 def badges(repository: str, branch: str) -> str:
-    """The lines between the badge marks of README.md: how to get badges, or the badges themselves."""
-    if repository == bootstrap.PLACEHOLDER:
-        return "*Links to Colab and Binder appear here after `make publish REPO=owner/name`.*"
+    """The lines between the badge marks of README.md."""
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{FIRST_NOTEBOOK}"
     ref = branch.replace("/", "%2F")
     binder = f"https://mybinder.org/v2/gh/{repository}/{ref}?urlpath=lab/tree/{FIRST_NOTEBOOK}"

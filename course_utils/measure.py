@@ -1,0 +1,373 @@
+"""Measure: what a deep random network does at init, over many networks and seeds at once.
+
+The names are those of room :mod:`~course_utils.theory`, so that a figure lays a measurement on its
+prediction. N is the number of networks, depth their hidden layers, B the number of examples; per-layer
+results are [depth, N], first hidden layer first. The loss is the cross-entropy, summed over the examples, so
+that dL/dz holds each example's own gradient. Norms are taken in float64 whatever the network's precision.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from course_utils import activations, machine
+from course_utils.activations import Activation
+from course_utils.networks import Design, Networks, grid
+from course_utils.theory import Merging, middle_factor
+
+__all__ = [
+    "SMALLEST_NORMAL",
+    "Profile",
+    "batch_norm_growth",
+    "born_dead",
+    "gradient_factor",
+    "jacobian",
+    "jacobian_spread",
+    "layer_norm_growth",
+    "log_norm",
+    "log_norm_variance",
+    "merging",
+    "profile",
+]
+
+# 1.18e-38: below it float32 loses digits, and from 7e-46 downward it has only 0.
+SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
+_WEIGHTS_AT_ONCE = 2**23  # of a chunk of networks: 64 MB in float64
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Measured profile over the hidden layers; float64, [depth, N] each, in absolute size.
+
+    Attributes:
+        dz: root mean square of dL/dz over examples and units (after batch norm, where there is one).
+        dw: Frobenius norm of dL/dW for the whole batch, W the weights into the layer.
+        z: root mean square of the pre-activations over examples and units.
+        h: root mean square of the activations.
+    """
+
+    dz: Tensor
+    dw: Tensor
+    z: Tensor
+    h: Tensor
+
+    @property
+    def underflow(self) -> Tensor:
+        """Where dL/dz is too small for float32: below 1.18e-38, its smallest normal number. [depth, N], bool.
+
+        A profile taken in float64 shows such gradients; the same network in float32 would lose them.
+        """
+        return self.dz < SMALLEST_NORMAL
+
+    @property
+    def overflow(self) -> Tensor:
+        """Where z, h or a gradient is infinite or NaN, [depth, N] bool."""
+        return ~torch.stack([getattr(self, field.name) for field in fields(self)]).isfinite().all(0)
+
+    def factor(self, quantity: str = "dz", skip: int | None = None) -> Tensor:
+        """Factor per layer, toward the input, of dz, dw, z or h: [N]. See theory.middle_factor."""
+        return middle_factor(getattr(self, quantity), skip)
+
+    def relative(self, quantity: str = "dz") -> Tensor:
+        """That quantity over its value in the last hidden layer, [depth, N]."""
+        values: Tensor = getattr(self, quantity)
+        return values / values[-1]
+
+
+def profile(
+    designs: Sequence[Design],
+    x: Tensor,
+    labels: Tensor,
+    depth: int,
+    width: int,
+    outputs: int = 10,
+    dtype: torch.dtype = torch.float64,
+) -> Profile:
+    """Gradients and activations of every layer, at init: one forward and one backward pass for all networks.
+
+    Batch norm, where a design has it, uses this batch's mean and variance.
+
+    Args:
+        designs: one per network. They are computed some at a time, so that memory stays below about 500 MB.
+        x: [B, inputs], finite; the same examples for all networks.
+        labels: [B], whole numbers 0 ... outputs-1.
+        depth, width, outputs: the shape, as in networks.Networks.
+        dtype: precision of the networks; default torch.float64, in which gradients down to 1e-308 survive.
+
+    Raises:
+        ValueError: as networks.Networks and Networks.trace; labels that do not fit.
+    """
+    if (
+        labels.shape != x.shape[:1]
+        or labels.is_floating_point()
+        or not 0 <= int(labels.min()) <= int(labels.max()) < outputs
+    ):
+        raise ValueError(
+            f"labels must be {len(x)} whole numbers from 0 to {outputs - 1}, got shape {list(labels.shape)}"
+        )
+    parts = []
+    with machine.threads():
+        for chunk in _chunks(designs, x.shape[-1], depth, width):
+            networks = Networks(chunk, x.shape[-1], depth, width, outputs, dtype)
+            parts.append(_profile(networks, x.to(dtype), labels))
+    return Profile(
+        *(torch.cat([getattr(part, field.name) for part in parts], dim=1) for field in fields(Profile))
+    )
+
+
+def _profile(networks: Networks, x: Tensor, labels: Tensor) -> Profile:
+    trace = networks.trace(x, training=networks.normalised)
+    every = labels.expand(len(networks), -1).reshape(-1)
+    loss = torch.nn.functional.cross_entropy(trace.outputs.flatten(0, 1), every, reduction="sum")
+    wanted = [networks.parameters["first"], *([networks.parameters["hidden"]] if networks.depth > 1 else [])]
+    gradients = torch.autograd.grad(loss, [*trace.z, *wanted])
+    dz, first, hidden = (
+        gradients[: networks.depth],
+        gradients[networks.depth],
+        gradients[networks.depth + 1 :],
+    )
+    dw = [_norm(first.view(networks.inputs, len(networks), networks.width), (0, 2)).unsqueeze(0)]
+    dw += [torch.stack([_norm(layer, (1, 2)) for layer in part]) for part in hidden]
+    return Profile(_rms(dz), torch.cat(dw), _rms(trace.z), _rms(trace.h))
+
+
+def merging(
+    designs: Sequence[Design], x: Tensor, depth: int, width: int, dtype: torch.dtype = torch.float64
+) -> Merging:
+    """How far apart the z of two inputs are, layer by layer, over pairs of examples.
+
+    Example i is paired with example i + B/2. ``distance`` is the root mean square over the pairs of abs(z_1 -
+    z_2), over that of abs(z); ``angle`` in degrees is that of two vectors of equal length at that distance.
+    [depth, N] each. With batch norm the batch's own mean is used.
+
+    Args:
+        designs, depth, width, dtype: as :func:`profile`. In float32 distances below 1e-7 are rounding.
+        x: [B, inputs] with an even B.
+
+    Raises:
+        ValueError: an odd number of examples, and as :func:`profile`.
+    """
+    if x.ndim != 2 or len(x) % 2 or not len(x):
+        raise ValueError(f"pairs need an even number of examples, got x of shape {list(x.shape)}")
+    distance, half = [], len(x) // 2
+    with machine.threads(), torch.no_grad():
+        for chunk in _chunks(designs, x.shape[-1], depth, width):
+            networks = Networks(chunk, x.shape[-1], depth, width, dtype=dtype)
+            z = networks.trace(x.to(dtype), training=networks.normalised).z
+            distance.append(_rms([layer[:, :half] - layer[:, half:] for layer in z]) / _rms(z))
+    d = torch.cat(distance, dim=1)
+    return Merging(d, torch.rad2deg(2 * torch.asin((d / 2).clamp(max=1.0))))
+
+
+def gradient_factor(
+    activation: str | Activation,
+    gain: float | str,
+    norm: str = "none",
+    width: int = 256,
+    depth: int = 24,
+    seeds: Iterable[int] = range(8),
+    examples: int = 16,
+    dtype: torch.dtype = torch.float64,
+) -> Tensor:
+    """The measured factor per layer of the norm of dL/dz, one per seed, [seeds]: slope over the middle
+    layers.
+
+    Inputs are ``examples`` Gaussian vectors of ``width`` numbers, with mean square 1; labels are drawn at
+    random.
+
+    Raises:
+        ValueError: as :func:`profile`; no seed; fewer than one example.
+    """
+    designs = grid(activation=[activation], gain=gain, norm=norm, seed=list(seeds))
+    _at_least_one(examples, "examples")
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(examples, width, generator=generator, dtype=torch.float64)
+    labels = torch.randint(10, (examples,), generator=generator)
+    return profile(designs, x, labels, depth, width, dtype=dtype).factor()
+
+
+def batch_norm_growth(
+    activation: str | Activation,
+    width: int = 256,
+    depth: int = 20,
+    seeds: Iterable[int] = range(5),
+    examples: int = 256,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """The measured factor per layer of the norm of dL/dz with batch norm, [seeds]; arguments as
+    :func:`gradient_factor`.
+    """
+    return gradient_factor(activation, 1.0, "batch", width, depth, seeds, examples, dtype)
+
+
+def layer_norm_growth(
+    activation: str | Activation,
+    width: int = 256,
+    depth: int = 20,
+    seeds: Iterable[int] = range(5),
+    examples: int = 16,
+) -> Tensor:
+    """The measured factor per layer of the norm of dL/dz with layer norm, [seeds]: z of each example has mean
+    0 and variance 1.
+
+    Arguments and errors as :func:`gradient_factor`.
+    """
+    _at_least_one(width, "width")
+    _at_least_one(depth, "depth")
+    _at_least_one(examples, "examples")
+    entry, factors = activations.get(activation), []
+    for seed in seeds:
+        generator = _generator(seed)
+        h = torch.randn(examples, width, generator=generator, dtype=torch.float64)
+        zs = []
+        for _ in range(depth):
+            z = h @ _weights(generator, 1, width, 1.0)[0]
+            z = torch.nn.functional.layer_norm(z, (width,)).requires_grad_()
+            zs.append(z)
+            h = entry(z)
+        back = torch.randn(h.shape, generator=generator, dtype=torch.float64)
+        dz = torch.autograd.grad((h * back).sum(), zs)
+        factors.append(middle_factor(torch.stack([d.norm() for d in dz])))
+    return torch.stack(factors)
+
+
+def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor:
+    """Natural log of abs(h_L)^2 / abs(h_0)^2 in ``count`` ReLU networks at He's init, one Gaussian input
+    each; float64 [count].
+
+    Raises:
+        ValueError: a width, number of layers or count below 1, or a seed below 0.
+    """
+    for number, name in ((width, "width"), (layers, "layers"), (count, "count")):
+        _at_least_one(number, name)
+    generator, step = _generator(seed), max(1, _WEIGHTS_AT_ONCE // width**2)
+    logs = []
+    with machine.threads():
+        for start in range(0, count, step):
+            h = torch.randn(min(step, count - start), 1, width, generator=generator)
+            before = h.double().norm(dim=(1, 2))
+            total = torch.zeros(len(h), dtype=torch.float64)
+            for _ in range(layers):
+                size = h.norm(dim=(1, 2), keepdim=True).clamp(min=SMALLEST_NORMAL)
+                total += 2 * size.flatten().double().log()
+                weights = torch.randn(len(h), width, width, generator=generator).mul_(math.sqrt(2 / width))
+                h = torch.relu(torch.bmm(h / size, weights))
+            logs.append(total + 2 * h.double().norm(dim=(1, 2)).log() - 2 * before.log())
+    return torch.cat(logs)
+
+
+def log_norm_variance(width: int, layers: int, count: int = 200, seed: int = 0) -> float:
+    """The variance of :func:`log_norm` over the networks whose signal is not 0; same arguments. Needs a count
+    of at least 2.
+    """
+    logs = log_norm(width, layers, count, seed)
+    return float(logs[logs.isfinite()].var())
+
+
+def born_dead(width: int, hidden_layers: int, count: int = 2000, seed: int = 0) -> float:
+    """The share of ``count`` ReLU networks in which a Gaussian input finds some hidden layer all off.
+
+    Errors as :func:`log_norm`.
+    """
+    return float(log_norm(width, hidden_layers, count, seed).isinf().double().mean())
+
+
+def jacobian(
+    activation: str | Activation,
+    gain: float,
+    depth: int = 10,
+    width: int = 200,
+    orthogonal: bool = False,
+    start: float = 1.0,
+    seeds: Iterable[int] = range(5),
+) -> Tensor:
+    """Singular values of dz_last/dz_1, the Jacobian of ``depth`` layers at one input, largest first; float64
+    [seeds, width].
+
+    Args:
+        activation, gain: as in networks.Design; the gain as a number.
+        depth: products of a slope and a weight matrix, at least 1.
+        width: units in every layer.
+        orthogonal: weights are gain times a random orthogonal matrix, instead of Gaussian.
+        start: variance of the Gaussian z of the first layer, above 0.
+        seeds: one Jacobian each.
+
+    Raises:
+        ValueError: naming the argument, its value and what would be right.
+    """
+    Design(activation, gain=gain)
+    _at_least_one(depth, "depth")
+    _at_least_one(width, "width")
+    if not math.isfinite(start) or start <= 0:
+        raise ValueError(f"start must be a finite variance above 0, got {start!r}")
+    entry, found = activations.get(activation), []
+    with machine.threads(), torch.no_grad():
+        for seed in seeds:
+            generator = _generator(seed)
+            z = math.sqrt(start) * torch.randn(1, width, generator=generator, dtype=torch.float64)
+            product = torch.eye(width, dtype=torch.float64)
+            for _ in range(depth):
+                weights = _weights(generator, 1, width, gain, orthogonal)[0]
+                product = (product * entry.derivative(z)) @ weights
+                z = entry(z) @ weights
+            found.append(torch.linalg.svdvals(product))
+    if not found:
+        raise ValueError("at least one seed is needed, got none")
+    return torch.stack(found)
+
+
+def jacobian_spread(singular_values: Tensor) -> Tensor:
+    """Variance of the squared singular values over their squared mean, one per Jacobian, [seeds] from [seeds,
+    width].
+    """
+    squares = singular_values.double() ** 2
+    return squares.var(-1, correction=0) / squares.mean(-1) ** 2
+
+
+def _weights(
+    generator: torch.Generator, count: int, width: int, gain: float, orthogonal: bool = False
+) -> Tensor:
+    """[count, width, width], float64: N(0, gain^2 / width), or gain times random orthogonal matrices."""
+    w = torch.randn(count, width, width, generator=generator, dtype=torch.float64)
+    if not orthogonal:
+        return w * (gain / math.sqrt(width))
+    q, r = torch.linalg.qr(w)
+    even: Tensor = gain * q * torch.diagonal(r, dim1=1, dim2=2).sign().unsqueeze(1)
+    return even
+
+
+def _chunks(designs: Sequence[Design], inputs: int, depth: int, width: int) -> list[Sequence[Design]]:
+    size = max(1, int(_WEIGHTS_AT_ONCE / max(1, inputs * width + (depth - 1) * width**2)))
+    return [designs[i : i + size] for i in range(0, len(designs), size)] or [designs]
+
+
+def _rms(layers: Sequence[Tensor]) -> Tensor:
+    """Root mean square over examples and units, [depth, N] from depth times [N, B, width]; safe from under-
+    and overflow.
+    """
+    return torch.stack([_norm(layer, (1, 2)) / math.sqrt(layer[0].numel()) for layer in layers])
+
+
+def _norm(values: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Euclidean norm over dims in float64; scaled by the largest entry, so that squares neither under- nor
+    overflow.
+    """
+    values = values.detach().double()
+    peak = values.abs().amax(dims, keepdim=True)
+    scale = torch.where((peak > 0) & peak.isfinite(), peak, 1.0)
+    norm: Tensor = (values / scale).square().sum(dims).sqrt() * scale.amax(dims)
+    return norm
+
+
+def _generator(seed: int) -> torch.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"a seed must be a whole number from 0, got {seed!r}")
+    return torch.Generator().manual_seed(seed)
+
+
+def _at_least_one(number: object, name: str) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")

@@ -1,0 +1,490 @@
+"""Claims: the verdict follows from the conditions, and the stored card says what was derived."""
+
+import html
+import itertools
+import json
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import IPython.display
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_utils import claims
+from course_utils.claims import Card, ContradictionError, cards, derive, judge, register, scoreboard
+
+ROW = {
+    "id": "C01",
+    "who": "Bill, Toll",
+    "year": [2014, 2016],
+    "says": "It is so.",
+    "notebook": "04",
+    "also": ["05"],
+    "kind": "measured",
+    "verdict": "depends",
+    "deciding": "A count.",
+}
+EXPECTED = ("holds", "fails", "depends", "unproven")
+
+# A fact on a card is one line of any text, without blanks at its ends.
+facts = st.text(
+    st.characters(blacklist_categories=["Cs"]) | st.sampled_from("≈×−<>&\"':/ \\"), min_size=1, max_size=40
+).filter(lambda text: text == text.strip() and len(text.splitlines()) == 1)
+
+
+def toml(*rows: dict[str, Any]) -> str:
+    tables = ("\n".join(f"{name} = {json.dumps(value)}" for name, value in row.items()) for row in rows)
+    return "".join(f"[[claim]]\n{table}\n\n" for table in tables)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a register of rows; each call gives changes to ROW, and None takes a field out."""
+
+    def of(*changes: dict[str, Any]) -> Path:
+        path = tmp_path / "claims.toml"
+        rows = ({k: v for k, v in {**ROW, **change}.items() if v is not None} for change in changes)
+        path.write_text(toml(*rows), encoding="utf-8")
+        return path
+
+    return of
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What is displayed, in order."""
+    found: list[dict[str, str]] = []
+
+    def display(*bundles: dict[str, str], raw: bool = False) -> None:
+        assert raw
+        found.extend(bundles)
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    return found
+
+
+def notebook(path: Path, *texts: str, listed: bool = True, page: str = "<div></div>") -> Path:
+    """A notebook with one output per text, as nbformat stores it."""
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "source": "[C24] holds (measured)"}]
+    for text in texts:
+        stored = text.splitlines(keepends=True) if listed else text
+        data = {"text/html": [page], "text/plain": stored}
+        outputs = [
+            {"output_type": "stream", "name": "stdout", "text": ["[C24] no card\n"]},
+            {"output_type": "display_data", "data": data, "metadata": {}},
+        ]
+        cells.append({"cell_type": "code", "source": "judge(...)", "outputs": outputs})
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}), encoding="utf-8")
+    return path
+
+
+def text(claim: str, holds: int = 1, fails: int = 0, figure: str = "3 of 4", verdict: str = "") -> str:
+    """A stored card; its verdict follows from the counts unless one is given."""
+    verdict = verdict or ("depends" if holds and fails else "holds" if holds else "fails")
+    names = [f"condition {n}" for n in range(holds + fails)]
+    return Card(claim, verdict, "measured", tuple(names[:holds]), tuple(names[holds:]), figure).text()
+
+
+# The verdict
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=6), st.sampled_from(EXPECTED))
+def test_the_verdict_follows_from_the_conditions(held: list[bool], expected: str) -> None:
+    verdict = derive({str(i): value for i, value in enumerate(held)}, expected)
+    if False not in held:
+        assert verdict == "holds"
+    elif expected == "unproven":
+        assert verdict == "unproven"
+    elif True not in held:
+        assert verdict == "fails"
+    else:
+        assert verdict == "depends"
+
+
+@given(st.permutations([True, True, False, False]))
+def test_the_order_of_the_conditions_does_not_matter(held: list[bool]) -> None:
+    assert derive(dict(zip("abcd", held, strict=True)), "holds") == "depends"
+
+
+@pytest.mark.parametrize(
+    "make", [bool, np.bool_, torch.tensor, lambda b: torch.tensor([b]), np.float64(1).__eq__]
+)
+def test_truth_of_numpy_and_torch_counts(make: Callable[[bool], Any]) -> None:
+    assert derive({"a": make(True)}, "holds") == "holds"
+    assert derive({"a": make(False)}, "holds") == "fails"
+    assert derive({"a": make(True), "b": make(False)}, "holds") == "depends"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1, 0, 1.0, None, "True", "", [], [True], ..., np.int64(1), np.array([True]), torch.tensor(1),
+     torch.tensor([True, False]), torch.tensor(1.0), bool, float("nan")],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.parametrize("expected", EXPECTED)
+def test_anything_else_is_refused(value: Any, expected: str) -> None:
+    with pytest.raises(
+        TypeError, match="the condition 'b' must be True or False, got .*compare the figure with a bound"
+    ):
+        derive({"a": True, "b": value}, expected)
+
+
+@pytest.mark.parametrize("expected", EXPECTED)
+def test_no_condition_no_verdict(expected: str) -> None:
+    with pytest.raises(ValueError, match="at least one condition"):
+        derive({}, expected)
+
+
+# The card
+
+
+@pytest.mark.parametrize("held", itertools.product([True, False], repeat=2))
+@pytest.mark.parametrize("expected", EXPECTED)
+def test_a_contradiction_stops_the_notebook(
+    write: Any, shown: list, held: tuple[bool, bool], expected: str
+) -> None:
+    path = write({"verdict": expected})
+    conditions = dict(zip(("first", "second"), held, strict=True))
+    derived = derive(conditions, expected)
+    if derived == expected:
+        judge("C01", conditions, "3 of 4", path=path)
+        assert len(shown) == 1
+        return
+    with pytest.raises(ContradictionError) as caught:
+        judge("C01", conditions, "3 of 4", path=path)
+    assert f"the register says that C01 {expected}, the conditions say: {derived}." in str(caught.value)
+    assert all(
+        f"{'holds' if value else 'fails'}: {name}" in str(caught.value) for name, value in conditions.items()
+    )
+    assert "figure: 3 of 4" in str(caught.value)
+    assert shown == []
+
+
+@pytest.mark.parametrize("flip", ["first", "second"])
+def test_every_flip_of_one_of_two_conditions_raises(write: Any, shown: list, flip: str) -> None:
+    path, conditions = write({"verdict": "depends"}), {"first": True, "second": False}
+    judge("C01", conditions, "3 of 4", path=path)
+    with pytest.raises(ContradictionError, match="C01 depends, the conditions say: (holds|fails)"):
+        judge("C01", {**conditions, flip: not conditions[flip]}, "3 of 4", path=path)
+    assert len(shown) == 1
+
+
+def test_an_unknown_claim(shown: list) -> None:
+    for name in ("C39", "C1", "c21", "", "E10"):
+        with pytest.raises(
+            ValueError, match=rf"unknown claim '{name}'; the register has C01 to C38 and E1 to E9"
+        ):
+            judge(name, {"a": True}, "3 of 4")
+
+
+def test_no_condition(shown: list) -> None:
+    with pytest.raises(ValueError, match="at least one condition"):
+        judge("C21", {}, "3 of 4")
+    assert shown == []
+
+
+@pytest.mark.parametrize("figure", ["", "  ", "\n"])
+def test_no_deciding_figure(shown: list, figure: str) -> None:
+    with pytest.raises(ValueError, match="the card of C21 needs the figure that decides it"):
+        judge("C21", {"a": True}, figure)
+    assert shown == []
+
+
+@pytest.mark.parametrize("kind, sources", [("cited", ()), ("cited", []), ("measured", ["A paper, 2011"])])
+def test_sources_missing_or_out_of_place(write: Any, shown: list, kind: str, sources: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"C01 is {kind}: sources must be given for a cited claim, and for no other"
+    ):
+        judge("C01", {"a": True, "b": False}, "3 of 4", sources, write({"kind": kind}))
+    assert shown == []
+
+
+def test_a_cited_claim_shows_its_sources(write: Any, shown: list, tmp_path: Path) -> None:
+    sources = ["Glorot: AISTATS 2011", "Nair & Hinton, ICML 2010"]
+    judge("C01", {"a": True, "b": False}, "3 of 4", sources, write({"kind": "cited"}))
+    (card,) = cards(notebook(tmp_path / "04_x.ipynb", shown[0]["text/plain"]))
+    assert card == Card("C01", "depends", "cited", ("a",), ("b",), "3 of 4", tuple(sources))
+    assert all(f"source: {html.escape(source)}" in shown[0]["text/html"] for source in sources)
+    assert "(cited)" in shown[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    "bad", ["two\nlines", "two\r\nlines", "two\u2028lines", " before", "after ", "end\n", "", " "]
+)
+@pytest.mark.parametrize("place", ["condition", "figure", "source"])
+def test_a_fact_that_is_not_one_line_is_refused(write: Any, shown: list, bad: str, place: str) -> None:
+    conditions = {(bad if place == "condition" else "a"): True, "b": False}
+    figure, source = (bad if place == name else "good" for name in ("figure", "source"))
+    with pytest.raises(ValueError, match="the card of C01 needs"):
+        judge("C01", conditions, figure, [source], write({"kind": "cited"}))
+    assert shown == []
+
+
+@given(st.lists(facts, min_size=2, max_size=5, unique=True), facts, st.booleans(), st.data())
+def test_a_stored_card_reads_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], figure: str, listed: bool, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(names) - 1))
+    conditions = {name: i < cut for i, name in enumerate(names)}
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "claims.toml").write_text(toml(ROW), encoding="utf-8")
+    found: list[dict[str, str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IPython.display, "display", lambda bundle, raw: found.append(bundle))
+        judge("C01", conditions, figure, path=folder / "claims.toml")
+    (bundle,) = found
+    assert set(bundle) == {"text/html", "text/plain"}
+    (card,) = cards(
+        notebook(folder / "04_x.ipynb", bundle["text/plain"], listed=listed, page=bundle["text/html"])
+    )
+    assert card == Card("C01", "depends", "measured", tuple(names[:cut]), tuple(names[cut:]), figure)
+    assert card.text() == bundle["text/plain"]
+    plain = html.unescape(re.sub(r"<[^<>]*>", "\n", bundle["text/html"]))
+    assert all(f"{'holds' if held else 'fails'}: {name}" in plain for name, held in conditions.items())
+    assert f"Deciding figure: {figure}" in plain
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gap ≈ 0.12",
+        "28 × 28",
+        "a: b: c",
+        "holds: x",
+        'it\'s "so"',
+        "1 < 2 & 3 > 2",
+        "<b>&amp;</b>",
+        ": a",
+        "$x_1$",
+    ],
+)
+def test_a_condition_may_hold_signs(write: Any, shown: list, tmp_path: Path, name: str) -> None:
+    judge("C01", {name: True, "other": False}, name, path=write({}))
+    (card,) = cards(notebook(tmp_path / "04_x.ipynb", shown[0]["text/plain"]))
+    assert (card.holds, card.fails, card.figure) == ((name,), ("other",), name)
+    assert f"<li>holds: {html.escape(name)}</li>" in shown[0]["text/html"]
+
+
+def test_the_page_shows_who_said_what_and_what_is_right(write: Any, shown: list) -> None:
+    judge(
+        "C01", {"a": False}, "3 of 4", path=write({"verdict": "fails", "says": "1 < 2", "correct": "2 & 3"})
+    )
+    page = shown[0]["text/html"]
+    assert all(
+        part in page
+        for part in ("✗ C01 fails", "Bill", "2014", "Toll", "2016", "1 &lt; 2", "Right is: 2 &amp; 3")
+    )
+    assert page.count("<div") == page.count("</div>")
+
+
+# The scoreboard
+
+
+def test_the_scoreboard_in_the_registers_order(tmp_path: Path) -> None:
+    notebook(
+        tmp_path / "02_slopes.ipynb", text("C34", 2), text("C07", figure="≈ 0.25: a bound"), text("C24", 3)
+    )
+    notebook(tmp_path / "01_definitions.ipynb", text("E2", 0, 2), text("C21"), text("E4", 1, 1))
+    notebook(tmp_path / "notes.ipynb", text("C06"))  # not one of the course's
+    board = scoreboard(tmp_path)
+    assert list(board.columns) == ["id", "verdict", "figure", "notebook"]
+    assert board.to_numpy().tolist() == [
+        ["C07", "holds", "≈ 0.25: a bound", "02_slopes"],
+        ["C21", "holds", "3 of 4", "01_definitions"],
+        ["C24", "holds", "3 of 4", "02_slopes"],
+        ["C34", "holds", "3 of 4", "02_slopes"],
+        ["E2", "fails", "3 of 4", "01_definitions"],
+        ["E4", "depends", "3 of 4", "01_definitions"],
+    ]
+
+
+def test_no_notebook_no_card_an_empty_table(tmp_path: Path) -> None:
+    notebook(tmp_path / "01_x.ipynb")
+    for folder in (tmp_path, tmp_path / "none"):
+        board = scoreboard(folder)
+        assert isinstance(board, pd.DataFrame)
+        assert list(board.columns) == ["id", "verdict", "figure", "notebook"]
+        assert len(board) == 0
+
+
+def test_two_cards_of_one_claim(tmp_path: Path) -> None:
+    notebook(tmp_path / "02_x.ipynb", text("C24"), text("C24"))
+    with pytest.raises(ValueError, match=r"C24 has a card in 02_x.* and another in 02_x\.ipynb"):
+        scoreboard(tmp_path)
+
+
+def test_a_card_away_from_home(tmp_path: Path) -> None:
+    notebook(tmp_path / "03_x.ipynb", text("C24"))
+    with pytest.raises(ValueError, match=r"C24 belongs to notebook 02, its card is in 03_x\.ipynb"):
+        scoreboard(tmp_path)
+
+
+def test_a_card_of_no_claim(tmp_path: Path) -> None:
+    notebook(tmp_path / "02_x.ipynb", text("C77"))
+    with pytest.raises(ValueError, match=r"02_x\.ipynb has a card of C77, which is not in the register"):
+        scoreboard(tmp_path)
+
+
+UNREADABLE = [
+    "[C24] holds",
+    "[C24 holds (measured)\n  holds: a\n  figure: b",
+    "[C24] holds (guessed)\n  holds: a\n  figure: b",
+    "[C24] hold (measured)\n  holds: a\n  figure: b",
+    "[C24] Holds (measured)\n  holds: a\n  figure: b",
+    "[C24] true (measured)\n  holds: a\n  figure: b",
+    "[C24] holds (measured)\n  holds: a",
+    "[C24] holds (measured)\n  holds: a\n  figure: b\n  figure: c",
+    "[C24] holds (measured)\n  holds: a\n  figure: ",
+    "[C24] holds (measured)\n  proves: a\n  figure: b",
+    "[C24] holds (measured)\n  holds: a\n\n  figure: b",
+    "[C24] holds (measured)\n  figure: b\n  and so on",
+    "[C024] holds (measured)\n  holds: a\n  figure: b",
+]
+
+
+@pytest.mark.parametrize("stored", UNREADABLE)
+def test_a_card_that_cannot_be_read(tmp_path: Path, stored: str) -> None:
+    with pytest.raises(ValueError, match=r"02_x\.ipynb: a stored card"):
+        scoreboard(notebook(tmp_path / "02_x.ipynb", stored).parent)
+
+
+@pytest.mark.parametrize("word", EXPECTED)
+@pytest.mark.parametrize("holds, fails, right", [(2, 0, "holds"), (0, 2, "fails"), (1, 1, "depends")])
+def test_an_edited_verdict(tmp_path: Path, word: str, holds: int, fails: int, right: str) -> None:
+    folder = notebook(tmp_path / "02_x.ipynb", text("C24", holds, fails, verdict=word)).parent
+    if word == right:
+        assert scoreboard(folder)["verdict"].tolist() == [word]
+    else:
+        with pytest.raises(
+            ValueError, match=rf"02_x\.ipynb: the card of C24 says {word}, its conditions do not"
+        ):
+            scoreboard(folder)
+
+
+def test_unproven_where_the_register_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "04_x.ipynb"
+    board = scoreboard(notebook(path, text("C11", 1, 1, verdict="unproven")).parent)
+    assert board["verdict"].tolist() == ["unproven"]
+    with pytest.raises(ValueError, match="C11 says depends, its conditions do not"):
+        scoreboard(notebook(path, text("C11", 1, 1)).parent)
+
+
+def test_a_card_without_conditions(tmp_path: Path) -> None:
+    notebook(tmp_path / "02_x.ipynb", text("C24", 0, 0, verdict="holds"))
+    with pytest.raises(ValueError, match="C24 says holds, its conditions do not"):
+        scoreboard(tmp_path)
+
+
+def test_only_outputs_with_a_page_are_cards(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "02_x.ipynb", text("C24"))
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    del stored["cells"][1]["outputs"][1]["data"]["text/html"]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert cards(path) == []
+
+
+def test_the_courses_own_scoreboard_agrees_with_the_register() -> None:
+    board, known = scoreboard(), register()
+    assert all(known[row.id].verdict == row.verdict for row in board.itertuples())
+    assert all(known[row.id].notebook == row.notebook[:2] for row in board.itertuples())
+
+
+# The register
+
+
+def test_the_register_as_it_is() -> None:
+    found = register()
+    assert [*found] == [f"C{n:02}" for n in range(1, 39)] + [f"E{n}" for n in range(1, 10)]
+    assert all(
+        claim.id == name and claim.year and isinstance(claim.also, tuple) for name, claim in found.items()
+    )
+    assert all(bool(claim.correct) == name.startswith("E") for name, claim in found.items())
+
+
+def test_a_good_row(write: Any) -> None:
+    found = register(write({}, {"id": "C02", "who": "Bill", "year": 2015, "also": []}))
+    assert [*found] == ["C01", "C02"]
+    assert (found["C01"].year, found["C01"].also, found["C02"].year, found["C02"].also) == (
+        (2014, 2016),
+        ("05",),
+        (2015,),
+        (),
+    )
+    assert found["C01"].correct == ""
+
+
+@pytest.mark.parametrize("field", ROW)
+def test_a_missing_field(write: Any, field: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"claims\.toml, {'?' if field == 'id' else 'C01'!s}: .*{field}".replace("?", r"\?")
+    ):
+        register(write({field: None}))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"colour": "red"}, "C01: .*colour"),
+        ({"verdict": "true"}, "C01: the verdict must be one of .* got 'true'"),
+        ({"verdict": "Holds"}, "C01: the verdict must be one of"),
+        ({"kind": "guessed"}, "C01: .* the kind measured or cited, got 'depends' and 'guessed'"),
+        ({"year": 2014}, "C01: each of 'Bill, Toll' needs a year"),
+        ({"year": []}, "C01: each of 'Bill, Toll' needs a year"),
+        ({"also": 5}, "C01: "),
+    ],
+)
+def test_a_broken_row(write: Any, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"claims\.toml, {message}"):
+        register(write(change))
+
+
+def test_an_id_that_stands_twice(write: Any) -> None:
+    with pytest.raises(ValueError, match=r"claims\.toml: the id C01 stands twice"):
+        register(write({}, {"says": "It is not so."}))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "claim = 3", "[claim]\nid = 'C01'", "[[claims]]\nid = 'C01'", "claim = []"]
+)
+def test_a_file_without_claims(tmp_path: Path, content: str) -> None:
+    (tmp_path / "claims.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"claims\.toml has no \[\[claim\]\]"):
+        register(tmp_path / "claims.toml")
+
+
+def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
+    (tmp_path / "claims.toml").write_text("[[claim]]\nid = C01\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"claims\.toml is not TOML: .*line 2"):
+        register(tmp_path / "claims.toml")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"claims\.toml; get it back with git checkout"):
+        register(tmp_path / "claims.toml")
+
+
+# Tables
+
+
+def test_the_overview_has_every_claim_and_the_verdicts_so_far(tmp_path: Path) -> None:
+    notebook(tmp_path / "02_x.ipynb", text("C24"))
+    table = claims.overview(tmp_path).set_index("id")
+    assert [*table.index] == [*register()]
+    assert table["verdict"].to_dict() == {name: "holds" if name == "C24" else "open" for name in register()}
+    assert list(table.columns) == ["who", "says", "notebook", "verdict"]
+
+
+def test_a_table_is_shown_whole(shown: list) -> None:
+    long = " ".join(string.ascii_lowercase * 4)
+    claims.show(pd.DataFrame({"id": ["C01"], "says": [f"{long} <b> & é"]}))
+    (bundle,) = shown
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert f"{long} &lt;b&gt; &amp; é" in bundle["text/html"]
+    assert f"{long} <b> & é" in bundle["text/plain"]

@@ -1,0 +1,163 @@
+"""Notebook 02: right answers in every form, wrong ones with a hint that fits, and figures that draw."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import norm
+
+from course_utils import exercises, plots, saturation
+from course_utils.exercises import check
+from course_utils.figures import nb02
+
+WIDTH = 2 * math.log(3 + 2 * math.sqrt(2))
+NINE = 13 * math.log(2)
+
+
+def said(capsys: pytest.CaptureFixture[str], number: str, answer: Any) -> str:
+    check(number, answer)
+    return capsys.readouterr().out.strip()
+
+
+RIGHT: list[tuple[str, Any]] = [
+    ("2.1", 0.25),
+    ("2.1", "1/4"),
+    ("2.1", torch.tensor(0.25)),
+    ("2.1", np.array(0.25)),
+    ("2.2", lambda k: WIDTH / k),
+    ("2.2", lambda k: 3.53 / k),
+    ("2.2", lambda k: 2 * np.log(3 + 2 * np.sqrt(2)) / k),
+    ("2.2", lambda k: 4 * math.asinh(1) / float(k)),
+    ("2.3", NINE),
+    ("2.3", 9.01),
+    ("2.3", torch.tensor([9.0])),
+    ("2.4", lambda a: 2 / (1 + a**2)),
+    ("2.4", lambda a: 1 / ((1 + math.pow(a, 2)) / 2)),
+    ("2.5", 6.8),
+    ("2.5", 4.585 / norm.ppf(0.75)),
+    ("2.6", lambda W, b: (4 * W, 4 * b)),
+    ("2.6", lambda W, b: [torch.mul(W, 4), b + b + b + b]),
+    ("2.6", lambda W, b: (np.multiply(np.asarray(W), 4), np.asarray(b) * 4)),
+    ("2.7", lambda s: torch.special.ndtr(math.log(0.01) / s)),
+    ("2.7", lambda s: norm.cdf(np.log(0.01) / np.asarray(s))),
+    ("2.7", lambda s: 0.5 * math.erfc(4.605 / s / math.sqrt(2))),
+]
+
+WRONG: list[tuple[str, Any, str]] = [
+    ("2.1", 1, "slope of tanh and of ReLU"),
+    ("2.1", 0.5, "sigmoid's value in the middle"),
+    ("2.1", 4, "misprinted exponent"),
+    ("2.1", 0.3, "too large"),
+    ("2.1", 0.2, "too small"),
+    ("2.1", -1, "rises everywhere"),
+    ("2.1", "a quarter", "One number is asked for"),
+    ("2.2", 3.53, "A function of k is asked for"),
+    ("2.2", "3.53/k", "A function is asked for"),
+    ("2.2", lambda k: WIDTH / 2 / k, "half-width"),
+    ("2.2", lambda k: WIDTH * k, "a steeper curve is a narrower one"),
+    ("2.2", lambda k: WIDTH / k**2, "falls too fast"),
+    ("2.2", lambda k: WIDTH + 0 * k, "the width depends on k"),
+    ("2.2", lambda k: 2 * 4.58486 / k, "where the slope is 0.01"),
+    ("2.2", lambda k: 5 / k, "yours gives 5 there"),
+    ("2.2", lambda k: torch.ones(2), "it gives 2"),
+    ("2.3", -NINE, "tanh is odd"),
+    ("2.3", 8.318, "Half of the sigmoid's"),
+    ("2.3", 16.64, "That is the sigmoid's"),
+    ("2.3", 18.02, "Twice too far"),
+    ("2.3", 19.06, "for float64"),
+    ("2.3", 44.4, "leaves the range of float32"),
+    ("2.3", 5, "not yet 0"),
+    ("2.3", 12, "0 already"),
+    ("2.4", lambda a: (1 + a**2) / 2, "mean of φ′² itself"),
+    ("2.4", lambda a: (2 / (1 + a**2)) ** 0.5, "a standard deviation"),
+    ("2.4", lambda a: 2 / (1 + a), "You averaged the slope"),
+    ("2.4", lambda a: 1 / (1 + a**2), "weight 1/2"),
+    ("2.4", lambda a: 2 + 0 * a, "not at every slope"),
+    ("2.4", lambda a: 3 + 0 * a, "yours gives 3"),
+    ("2.4", 2, "A function is asked for"),
+    ("2.5", 4.585, "32 % are beyond it"),
+    ("2.5", 3.09, "divide, not multiply"),
+    ("2.5", 5, "needs a larger scale"),
+    ("2.5", 9, "needs a smaller scale"),
+    ("2.5", -1, "above 0"),
+    ("2.6", lambda W, b: (4 * W, b), "The weights are right"),
+    ("2.6", lambda W, b: (W, 4 * b), "The bias is right"),
+    ("2.6", lambda W, b: (W, b + 4), "Adding to the bias"),
+    ("2.6", lambda W, b: (W / 4, b / 4), "The other way round"),
+    ("2.6", lambda W, b: (W, b), "as it was"),
+    ("2.6", lambda W, b: (2 * W, 2 * b), "Neither square nor root"),
+    ("2.6", lambda W, b: (4 * W, b + 1), "The bias would not"),
+    ("2.6", lambda W, b: (W + 4, 4 * b), "The weights would not"),
+    ("2.6", lambda W, b: 4 * W, "Return two things"),
+    ("2.6", lambda W, b: (4 * W, "b"), "one of yours is a str"),
+    ("2.6", lambda W, b: (b, W), "The shape should stay [5, 3]"),
+    ("2.6", lambda W: 4 * W, "The function fails"),
+    ("2.6", "add 4 to every bias", "A function of (W, b)"),
+    ("2.7", lambda s: 2 * torch.special.ndtr(math.log(0.01) / s), "flat on the left only"),
+    ("2.7", lambda s: 1 - torch.special.ndtr(math.log(0.01) / s), "share of usable units"),
+    ("2.7", lambda s: 0.5 + 0 * s, "That is ReLU"),
+    ("2.7", lambda s: torch.special.ndtr(-4.4 / s), "At scale 4 it should be about 0.12"),
+    ("2.7", lambda s: s, "between 0 and 1"),
+    ("2.7", lambda s: torch.exp(-s), "should grow with the scale"),
+    ("2.7", 0.5, "A function is asked for"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_in_every_form(capsys: pytest.CaptureFixture[str], number: str, answer: Any) -> None:
+    assert said(capsys, number, answer).startswith(f"{number}: right. ")
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    capsys: pytest.CaptureFixture[str], number: str, answer: Any, hint: str
+) -> None:
+    reply = said(capsys, number, answer)
+    assert reply.startswith(f"{number}: not yet. ") and hint in reply
+
+
+@pytest.mark.parametrize("number", list(exercises.exercises("02")))
+def test_unanswered_and_odd_answers_raise_nothing(capsys: pytest.CaptureFixture[str], number: str) -> None:
+    assert said(capsys, number, ...) == f"{number}: not answered yet"
+    for odd in (math.nan, [], "x", {}, torch.zeros(3), lambda: 1, lambda *a: None):
+        assert said(capsys, number, odd).startswith(f"{number}: not yet. ")
+
+
+def test_every_exercise_has_two_different_hints_tested() -> None:
+    for number in exercises.exercises("02"):
+        assert len({hint for n, _, hint in WRONG if n == number}) >= 2
+
+
+@pytest.mark.parametrize(("name", "scale", "mean"), [("sigmoid", 3.0, 0.0), ("identity", 0.25, -8.0)])
+def test_the_explorer_picture_draws(name: str, scale: float, mean: float) -> None:
+    z = torch.linspace(-20, 20, 401, dtype=torch.float64)
+    height = torch.exp(-(((z - mean) / scale) ** 2) / 2)
+    figure = nb02.density(name, z, height, saturation.unusable(name, z), 0.1, scale, mean)
+    assert plots.picture(figure, quick=True).png.startswith(b"\x89PNG")
+
+
+def test_figures_draw_what_they_are_given() -> None:
+    z = torch.linspace(-4, 4, 50)
+    shares = torch.linspace(0, 1, 50)
+    table = pd.DataFrame(
+        {
+            "activation": ["relu"] * 4,
+            "gain": [1, 1, 2, 2],
+            "bias": [0, 0, 1, 1],
+            "share": [0.4, 0.5, 0.4, 0.6],
+        }
+    )
+    trial = pd.DataFrame({"k": [1, 2], "share": [0.1, 0.2], "square": [0.1, 0.3]})
+    for figure in (
+        nb02.hook(z.exp(), {"relu": shares}),
+        nb02.slopes(z, {1: shares, 4: shares}, {1: 3.5, 4: 0.9}, 3.5),
+        nb02.float32_tail(z, shares, shares, (-3.0, 3.0)),
+        nb02.gates(torch.rand(2, 30), torch.rand(2, 20)),
+        nb02.on_images(z.exp(), {"relu": shares}, z, {"relu": shares}, table, table),
+        nb02.tails(z, shares.expand(2, -1), shares, shares, 2.0),
+        nb02.steeper([1, 2], [0.1, 0.2], [0.1, 0.3], trial),
+    ):
+        assert plots.picture(figure).png.startswith(b"\x89PNG")

@@ -1,0 +1,252 @@
+"""Plots: a fixed size, words with every picture, and activations that stay apart in any eye or printer."""
+
+import base64
+import dataclasses
+import io
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import IPython.display
+import matplotlib as mpl
+import matplotlib.colors
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils import activations, plots
+
+ALT = "A line that rises from 0 to 3, and then stays level for good."
+MAIN = ("sigmoid", "tanh", "relu", "gelu")
+APART = 20.0  # CIELAB units; about 2 is the least that an eye can see
+
+# Viénot, Brettel & Mollon, Color Res. Appl. 24 (1999) 243, as matrices on linear sRGB (digits: DaltonLens).
+BLIND = {
+    "protanopia": [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]],
+    "deuteranopia": [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
+}
+
+
+@pytest.fixture(autouse=True)
+def settings_as_they_were() -> Iterator[None]:
+    with mpl.rc_context():
+        yield
+
+
+@pytest.fixture
+def squared() -> Iterator[activations.Activation]:
+    """An activation that a reader registers."""
+    yield activations.register(
+        dataclasses.replace(
+            activations.get("relu"),
+            name="squared_relu",
+            label="squared ReLU",
+            value=lambda z: torch.relu(z) ** 2,
+            slope=lambda z: 2 * torch.relu(z),
+            colour="#123456",
+            dash=":",
+            marker="p",
+        )
+    )
+    activations.unregister("squared_relu")
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What is displayed: (data, metadata) of each output."""
+    found: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def display(*objects: Any, raw: bool = False, metadata: Any = None) -> None:
+        assert raw
+        found.extend((data, metadata) for data in objects)
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    return found
+
+
+def drawn(**options: Any) -> Figure:
+    figure, ax = plots.axes("One line", "its meaning", **options)
+    ax.plot([0, 1, 2], [0, 3, 3], **plots.dress("relu"))
+    return figure
+
+
+def pixels(png: bytes) -> tuple[int, int]:
+    assert png.startswith(b"\x89PNG")
+    return Image.open(io.BytesIO(png)).size
+
+
+def linear(colour: str) -> np.ndarray:
+    rgb = np.array(matplotlib.colors.to_rgb(colour))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB (D65) of linear sRGB."""
+    to_xyz = [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.072175],
+        [0.0193339, 0.119192, 0.9503041],
+    ]
+    t = np.array(to_xyz) @ rgb.clip(0, 1) / (0.95047, 1.0, 1.08883)
+    x, y, z = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_show_is_one_output_with_picture_words_and_alt(shown: list) -> None:
+    plots.show(drawn(size=(5.0, 3.0)), ALT)
+    ((data, metadata),) = shown
+    assert set(data) == {"image/png", "text/plain"}
+    assert data["text/plain"] == ALT
+    assert pixels(base64.b64decode(data["image/png"], validate=True)) == (720, 432)
+    assert metadata == {"image/png": {"alt": ALT, "width": 500, "height": 300}}
+
+
+@pytest.mark.parametrize("alt", ["", "a figure", " " * 40, "  nineteen letters.  "])
+def test_show_refuses_a_picture_without_a_sentence(shown: list, alt: str) -> None:
+    with pytest.raises(ValueError, match="alt must be a sentence"):
+        plots.show(drawn(), alt)
+    assert shown == []
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_same_figure_is_the_same_bytes(quick: bool) -> None:
+    figure = drawn()
+    once = plots.picture(figure, quick).png
+    assert plots.picture(figure, quick).png == once
+    assert plots.picture(drawn(), quick).png == once
+
+
+@pytest.mark.parametrize("size", [(7.2, 4.0), (5.0, 2.5), (7.2, 5.1)])
+@pytest.mark.parametrize("bbox", [None, "tight"])
+def test_size_is_fixed_whatever_the_reader_has_set(size: tuple[float, float], bbox: str | None) -> None:
+    figure = drawn(size=size)
+    mpl.rcParams.update({"savefig.bbox": bbox, "savefig.transparent": bbox is not None, "savefig.dpi": 30})
+    page = (round(100 * size[0]), round(100 * size[1]))
+    sharp, quick = plots.picture(figure), plots.picture(figure, quick=True)
+    assert (sharp.width, sharp.height) == (quick.width, quick.height) == page
+    assert pixels(quick.png) == page
+    assert pixels(sharp.png) == (int(size[0] * 144), int(size[1] * 144))
+    corner = Image.open(io.BytesIO(sharp.png)).convert("RGBA").getpixel((0, 0))
+    assert corner == (255, 255, 255, 255)
+
+
+def test_stored_picture_has_a_palette_and_is_smaller() -> None:
+    image = Image.open(io.BytesIO(plots.picture(drawn()).png))
+    assert image.mode == "P"
+    assert len(image.getcolors() or []) <= 64
+    full = io.BytesIO()
+    drawn().savefig(full, format="png", dpi=144)
+    assert len(plots.picture(drawn()).png) < len(full.getvalue())
+
+
+@pytest.mark.parametrize("entry", list(activations.registered()), ids=activations.names())
+def test_dress_and_look_are_the_registrys(entry: activations.Activation) -> None:
+    dress = {"color": entry.colour, "linestyle": entry.dash, "marker": entry.marker, "label": entry.label}
+    assert plots.dress(entry.name) == plots.dress(entry) == dress
+    assert plots.look(entry.name) == plots.look(entry) == {k: dress[k] for k in ("color", "linestyle")}
+
+
+def test_an_activation_of_the_reader_is_dressed_as_it_says(squared: activations.Activation) -> None:
+    figure, ax = plots.axes("A reader's own")
+    (line,) = ax.plot([0, 1], [0, 1], **plots.dress("squared_relu"))
+    assert (line.get_color(), line.get_marker(), line.get_linestyle()) == ("#123456", "p", ":")
+    assert line.get_label() == "squared ReLU"
+    assert pixels(plots.picture(figure).png) == (1036, 576)
+
+
+def test_a_made_activation_keeps_its_dress() -> None:
+    steep = activations.get("sigmoid").steeper(4)
+    assert plots.look(steep) == plots.look("sigmoid")
+    assert plots.dress(steep)["label"] != plots.dress("sigmoid")["label"]
+
+
+@pytest.mark.parametrize("how", [plots.dress, plots.look])
+def test_an_unknown_activation_is_an_error_that_lists_the_known(how: Any) -> None:
+    with pytest.raises(ValueError, match=r"unknown activation 'rleu'; known are: sigmoid, .*relu"):
+        how("rleu")
+
+
+@pytest.mark.parametrize("a, b", list(itertools.combinations(activations.names(), 2)))
+def test_activations_stay_apart_in_grey(a: str, b: str) -> None:
+    one, other = activations.get(a), activations.get(b)
+    luminance = [float(linear(entry.colour) @ (0.2126, 0.7152, 0.0722)) for entry in (one, other)]
+    assert abs(luminance[0] - luminance[1]) >= 0.1 or (one.dash, one.marker) != (other.dash, other.marker)
+    if one.dash == other.dash:  # a line without marks has only its grey left
+        assert abs(luminance[0] - luminance[1]) >= 0.1
+
+
+@pytest.mark.parametrize("eye", BLIND)
+@pytest.mark.parametrize("a, b", list(itertools.combinations(MAIN, 2)))
+def test_the_main_four_stay_apart_for_colour_blind_eyes(a: str, b: str, eye: str) -> None:
+    one, other = activations.get(a), activations.get(b)
+    seen = [lab(np.array(BLIND[eye]) @ linear(entry.colour)) for entry in (one, other)]
+    distance = float(np.linalg.norm(seen[0] - seen[1]))
+    assert distance >= APART or one.dash != other.dash
+    assert one.marker != other.marker
+
+
+def test_the_simulation_of_colour_blind_eyes_is_one() -> None:
+    for matrix in BLIND.values():
+        np.testing.assert_allclose(np.array(matrix) @ np.ones(3), 1, atol=1e-4)  # greys stay grey
+        red, green = (lab(np.array(matrix) @ linear(colour)) for colour in ("#ff0000", "#00ff00"))
+        assert abs(red[1] - green[1]) < 25 < abs(lab(linear("#ff0000"))[1] - lab(linear("#00ff00"))[1])
+    np.testing.assert_allclose(lab(linear("#ffffff")), [100, 0, 0], atol=0.01)
+    np.testing.assert_allclose(lab(linear("#ff0000")), [53.24, 80.09, 67.20], atol=0.05)
+
+
+@pytest.mark.parametrize("size", [(7.2, 4.0), (7.2, 2.2), (4.0, 3.0), (9.0, 7.0)])
+@pytest.mark.parametrize("finding", ["One finding", "A finding with\nty in two lines: gpq"])
+@pytest.mark.parametrize("how", ["", "what is what, gpq", "what is what\nin two lines, gpq"])
+@pytest.mark.parametrize("panels", [{}, {"columns": 2, "rows": 2, "sharey": True}])
+def test_titles_stand_in_the_figure_above_the_axes_and_apart(
+    size: tuple[float, float], finding: str, how: str, panels: dict[str, Any]
+) -> None:
+    figure, grid = plots.axes(finding, how, size=size, **panels)
+    for ax in np.ravel(grid):
+        ax.plot([0, 1], [0, 1])
+    figure.draw_without_rendering()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    assert [text.get_text() for text in figure.texts] == [finding] + [how] * bool(how)
+    boxes = [text.get_window_extent(renderer) for text in figure.texts]
+    boxes.append(mpl.transforms.Bbox.union([ax.get_tightbbox(renderer) for ax in np.ravel(grid)]))
+    assert boxes[0].y1 <= figure.bbox.y1
+    assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(boxes))
+    assert all(figure.bbox.x0 <= box.x0 for box in boxes)
+
+
+def test_axes_gives_one_or_an_array_of_the_asked_shape() -> None:
+    figure, one = plots.axes("One")
+    assert figure.axes == [one]
+    figure, grid = plots.axes("Six", columns=3, rows=2, sharex=True)
+    assert grid.shape == (2, 3)
+    assert list(figure.get_size_inches()) == [7.2, 4.0]
+
+
+def test_a_figure_is_not_known_to_pyplot() -> None:
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    plots.picture(drawn())
+    assert plt.get_fignums() == before
+
+
+def test_use_style_changes_the_settings_and_axes_alone_does_not() -> None:
+    mpl.rcdefaults()
+    before = {name: mpl.rcParams[name] for name in plots.STYLE}
+    plots.picture(drawn())
+    assert {name: mpl.rcParams[name] for name in plots.STYLE} == before != plots.STYLE
+    plots.use_style()
+    assert mpl.rcParams["axes.spines.top"] is False
+    assert mpl.rcParams["axes.prop_cycle"].by_key()["color"][0] == activations.get("relu").colour
+
+
+def test_label_line_writes_in_the_colour_on_white() -> None:
+    _, ax = plots.axes("Labelled")
+    plots.label_line(ax, 0.5, 0.25, "relu", "#0173b2", ha="right")
+    (text,) = ax.texts
+    assert (text.get_text(), text.get_position()) == ("relu", (0.5, 0.25))
+    assert (text.get_color(), text.get_ha()) == ("#0173b2", "right")
+    assert matplotlib.colors.to_hex(text.get_bbox_patch().get_facecolor()) == "#ffffff"

@@ -1,0 +1,337 @@
+"""Theory against quadrature of its own (mpmath), closed forms, and simulation; and its clear errors."""
+
+import math
+from dataclasses import replace
+
+import mpmath as mp
+import pytest
+import torch
+
+from course_utils import activations, theory
+
+mp.mp.dps = 20
+
+
+def _mp_sigmoid(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+def _mp_cdf(x):
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def _mp_density(x):
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+# Written down again, apart from the registry: value, derivative.
+FORMULAS = {
+    "sigmoid": (_mp_sigmoid, lambda x: _mp_sigmoid(x) * _mp_sigmoid(-x)),
+    "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "relu": (lambda x: max(x, mp.mpf(0)), lambda x: mp.mpf(x > 0)),
+    "leaky_relu": (
+        lambda x: x if x > 0 else x / 100,
+        lambda x: mp.mpf(1) if x > 0 else mp.mpf(1) / 100,
+    ),
+    "elu": (lambda x: x if x > 0 else mp.expm1(x), lambda x: mp.mpf(1) if x > 0 else mp.exp(x)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), _mp_sigmoid),
+    "gelu": (lambda x: x * _mp_cdf(x), lambda x: _mp_cdf(x) + x * _mp_density(x)),
+    "silu": (
+        lambda x: x * _mp_sigmoid(x),
+        lambda x: _mp_sigmoid(x) * (1 + x * _mp_sigmoid(-x)),
+    ),
+    "identity": (lambda x: x, lambda x: mp.mpf(1)),
+}
+SPLITS = [-12, -6, -3, -1, 0, 1, 3, 6, 12]
+every_activation = pytest.mark.parametrize("name", FORMULAS)
+
+
+def average(function, q):
+    """E[function(x)], x ~ N(0, q), by mpmath."""
+    sd = mp.sqrt(q)
+    return mp.quad(lambda u: function(sd * u) * _mp_density(u), SPLITS)
+
+
+def factor_by_hand(name, gain):
+    """The gradient factor at the fixed point, found by iteration with Steffensen's acceleration."""
+    value, slope = FORMULAS[name]
+
+    def step(q):
+        return gain**2 * average(lambda x: value(x) ** 2, q)
+
+    q = mp.mpf(gain) ** 2
+    for _ in range(60):
+        once = step(q)
+        twice = step(once)
+        bend = twice - 2 * once + q
+        leap = q - (once - q) ** 2 / bend if bend else twice
+        before, q = q, leap if 0 < leap < 2 * q else twice
+        if abs(before - q) < 1e-9 * q or q < 1e-12:
+            break
+    return float(gain * mp.sqrt(average(lambda x: slope(x) ** 2, q)))
+
+
+def test_every_activation_of_the_registry_has_a_formula_here() -> None:
+    assert set(FORMULAS) == set(activations.names())
+
+
+@every_activation
+@pytest.mark.parametrize("q", [0.05, 1.0, 9.0])
+def test_moments_against_mpmath(name: str, q: float) -> None:
+    value, slope = FORMULAS[name]
+    found = theory.moments(name, q)
+    right = [
+        average(f, q)
+        for f in (value, lambda x: value(x) ** 2, lambda x: slope(x) ** 2, lambda x: slope(x) ** 4)
+    ]
+    assert found == pytest.approx([float(r) for r in right], rel=1e-8, abs=1e-12)
+
+
+@every_activation
+def test_growth_with_normalisation_against_mpmath(name: str) -> None:
+    value, slope = FORMULAS[name]
+    mean, square = average(value, 1), average(lambda x: value(x) ** 2, 1)
+    slopes = average(lambda x: slope(x) ** 2, 1)
+    assert theory.batch_norm_growth(name) == pytest.approx(
+        float(mp.sqrt(slopes / (square - mean**2))), rel=1e-7
+    )
+    assert theory.layer_norm_growth(name) == pytest.approx(float(mp.sqrt(slopes / square)), rel=1e-7)
+
+
+def test_growth_figures_of_the_literature() -> None:
+    for name, growth in {"sigmoid": 1.0167, "tanh": 1.0853, "relu": 1.2112, "gelu": 1.1484}.items():
+        assert theory.batch_norm_growth(name) == pytest.approx(growth, abs=5e-5)
+    assert theory.batch_norm_growth("relu") == pytest.approx(math.sqrt(math.pi / (math.pi - 1)), rel=1e-9)
+    assert theory.layer_norm_growth("sigmoid") == pytest.approx(0.3909, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("gain", "factor"), [(math.sqrt(1 / 3), 0.1414), (1, 0.2361), (math.sqrt(2), 0.3178), (4, 0.6316)]
+)
+def test_logistic_gradient_factor(gain: float, factor: float) -> None:
+    assert theory.gradient_factor("sigmoid", gain) == pytest.approx(factor, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "gain"),
+    [
+        ("sigmoid", 0.7), ("sigmoid", 2.5), ("sigmoid", 9.0), ("tanh", 1.5), ("tanh", 3.0), ("elu", 1.2),
+        ("softplus", 1.0), ("softplus", 0.5), ("tanh", 0.6), ("gelu", 1.0), ("silu", 1.2),
+    ],
+)  # fmt: skip
+def test_gradient_factor_against_mpmath(name: str, gain: float) -> None:
+    assert theory.gradient_factor(name, gain) == pytest.approx(factor_by_hand(name, gain), rel=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.01, 0.5773502691896258, 1.0, 1.4142135623730951, 2.0, 16.0, 300.0])
+def test_relu_is_gain_over_root_two_at_any_gain(gain: float) -> None:
+    assert theory.gradient_factor("relu", gain) == pytest.approx(gain / math.sqrt(2), rel=1e-9)
+    leaky = gain * math.sqrt((1 + 0.01**2) / 2)
+    assert theory.gradient_factor("leaky_relu", gain) == pytest.approx(leaky, rel=1e-9)
+    assert theory.gradient_factor("identity", gain) == pytest.approx(gain, rel=1e-9)
+
+
+def test_limits_of_the_variance() -> None:
+    assert theory.fixed_variance("tanh", 1.0) == 0
+    assert theory.fixed_variance("relu", 1.0) == 0
+    assert theory.fixed_variance("relu", 1.5) == math.inf
+    assert theory.fixed_variance("relu", "he") == pytest.approx(2)  # every q is fixed
+    assert theory.fixed_variance("relu", "he", start=7.0) == 7.0
+    assert theory.fixed_variance("sigmoid", "xavier") == pytest.approx(0.264687, rel=1e-5)
+    assert theory.gradient_factor("gelu", 1.0) == pytest.approx(0.5)  # the signal dies, the slope at 0 is 1/2
+    assert theory.gradient_factor("softplus", 2.0) == pytest.approx(math.sqrt(2), rel=1e-6)  # like ReLU
+    assert theory.gradient_factor("sigmoid", 0) == 0
+
+
+def test_critical_gains() -> None:
+    expected = {
+        "sigmoid": 10.14926, "tanh": 1, "relu": math.sqrt(2), "identity": 1, "elu": 1, "softplus":
+        math.sqrt(2),
+        "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
+    }  # fmt: skip
+    for name, gain in expected.items():
+        assert theory.critical_gain(name) == pytest.approx(gain, rel=1e-6), name
+    for name in ("gelu", "silu"):  # the factor jumps over 1
+        gain = theory.critical_gain(name)
+        assert theory.gradient_factor(name, gain * 0.9999) < 0.9
+        assert theory.gradient_factor(name, gain * 1.0001) > 1
+
+
+def test_a_steeper_sigmoid_is_a_larger_gain() -> None:
+    steep = activations.get("sigmoid").steeper(4)
+    assert theory.gradient_factor(steep, 1.0) == pytest.approx(
+        theory.gradient_factor("sigmoid", 4.0), rel=1e-9
+    )
+
+
+def relu6(kinks: tuple[float, ...]) -> activations.Activation:
+    return replace(
+        activations.get("relu"),
+        name="relu6",
+        value=lambda z: z.clamp(0, 6),
+        slope=lambda z: ((z > 0) & (z < 6)).to(z.dtype),
+        kinks=kinks,
+    )
+
+
+@pytest.mark.parametrize("gain", [1.0, 1.6, 4.0])
+def test_an_activation_of_ones_own_with_and_without_kinks(gain: float) -> None:
+    told, untold = (theory.gradient_factor(relu6(kinks), gain) for kinks in ((0.0, 6.0), ()))
+    assert told == pytest.approx(untold, rel=1e-6)
+    shifted = replace(
+        relu6(()),
+        name="shifted",
+        value=lambda z: (z - 0.3).clamp(min=0),
+        slope=lambda z: (z > 0.3).to(z.dtype),
+    )
+    assert theory.moments(shifted).slope_square == pytest.approx(
+        0.5 * math.erfc(0.3 / math.sqrt(2)), rel=1e-7
+    )
+
+
+def test_an_activation_without_bound_on_its_slope() -> None:
+    square = replace(
+        activations.get("relu"),
+        name="square",
+        value=lambda z: torch.relu(z) ** 2,
+        slope=lambda z: 2 * torch.relu(z),
+    )
+    assert theory.gradient_factor(square, 3.0) == math.inf
+    assert theory.moments(square).square == pytest.approx(1.5, rel=1e-9)
+
+
+def test_gaussian_mean() -> None:
+    assert theory.gaussian_mean(torch.abs) == pytest.approx(math.sqrt(2 / math.pi), rel=1e-10)
+    assert theory.gaussian_mean(torch.square, 7.0) == pytest.approx(7.0, rel=1e-10)
+    assert theory.gaussian_mean(torch.cos, 0.0) == 1.0
+    narrow = theory.gaussian_mean(lambda z: torch.exp(-z * z / 2), 1e8)
+    assert narrow == pytest.approx(1 / math.sqrt(1 + 1e8), rel=1e-9)
+
+
+def test_born_dead_is_exact() -> None:
+    assert theory.born_dead(1, 1) == pytest.approx(0.5, rel=1e-15)
+    assert theory.born_dead(3, 9) == pytest.approx(1 - (7 / 8) ** 9, rel=1e-14)
+    assert theory.born_dead(2, 9) == pytest.approx(0.9249, abs=5e-5)
+    assert 0 < theory.born_dead(64, 100) < 1e-17
+
+
+def test_log_norm() -> None:
+    assert theory.log_norm_variance(128, 50) == pytest.approx(1.953125)
+    assert theory.log_norm_mean(128, 50) == pytest.approx(-0.9765625)
+
+
+def test_jacobian_spread() -> None:
+    assert theory.jacobian_spread("relu", 1.0, 10) == pytest.approx(20)
+    assert theory.jacobian_spread("relu", 1.0, 10, orthogonal=True) == pytest.approx(10)
+    assert theory.jacobian_spread("identity", 1.0, 10, orthogonal=True) == pytest.approx(0, abs=1e-9)
+
+
+def test_profile_ends_in_the_gradient_factor() -> None:
+    found = theory.profile("sigmoid", "xavier", 30)
+    assert found.dz[-1] == 1
+    assert (found.dz[10] / found.dz[11]).item() == pytest.approx(
+        theory.gradient_factor("sigmoid", 1), rel=1e-8
+    )
+    assert found.z[-1].item() ** 2 == pytest.approx(theory.fixed_variance("sigmoid", 1), rel=1e-8)
+    assert found.factor() == pytest.approx(theory.gradient_factor("sigmoid", 1), rel=1e-4)
+    he = theory.profile("relu", "he", 12)
+    torch.testing.assert_close(he.dz, torch.ones(12, dtype=torch.float64))
+    torch.testing.assert_close(he.dw, torch.ones(12, dtype=torch.float64))
+    xavier = theory.profile("relu", "xavier", 12)
+    assert xavier.factor("dz") == pytest.approx(math.sqrt(0.5))
+    torch.testing.assert_close(xavier.dw, torch.ones(12, dtype=torch.float64))  # one shrinks, one grows
+    normed = theory.profile("tanh", 3.0, 9, norm="batch")
+    assert normed.factor() == pytest.approx(theory.batch_norm_growth("tanh"))
+    kept_alive = theory.profile("relu", "pytorch", 30, bias_variance=1 / 300)
+    assert kept_alive.z[-1].item() ** 2 == pytest.approx(1.2 / 300, rel=1e-6)
+
+
+def test_tanh_at_gain_one_decays_slowly() -> None:
+    sizes = theory.profile("tanh", "xavier", 50, start=1.0).z ** 2
+    assert (sizes[10:] < 0.2).all() and sizes[-1] > 0.005  # polynomial, not exponential
+
+
+def test_merging() -> None:
+    found = theory.merging("sigmoid", "xavier", 14)
+    assert found.distance[0].item() == pytest.approx(math.sqrt(2))
+    assert found.angle[0].item() == pytest.approx(90)
+    ratio = (found.distance[12] / found.distance[11]).item()
+    assert ratio == pytest.approx(theory.gradient_factor("sigmoid", 1), rel=1e-4)
+    linear = theory.merging("identity", 1.0, 6, correlation=0.3)
+    assert linear.distance.tolist() == pytest.approx([math.sqrt(1.4)] * 6, rel=1e-7)
+    assert theory.merging("tanh", 1.0, 3, correlation=1.0).distance.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("correlation", [-0.5, 0.0, 0.6, 0.999])
+def test_merging_of_relu_is_the_arc_cosine_kernel(correlation: float) -> None:
+    # Cho & Saul, NeurIPS 2009: c' = (sqrt(1 - c^2) + c (pi - arccos c)) / pi
+    right = (math.sqrt(1 - correlation**2) + correlation * (math.pi - math.acos(correlation))) / math.pi
+    found = theory.merging("relu", "he", 2, correlation).distance[1].item()
+    assert found == pytest.approx(math.sqrt(2 * (1 - right)), rel=1e-5)
+
+
+def test_middle_factor() -> None:
+    sizes = 0.5 ** torch.arange(10, dtype=torch.float64)
+    assert theory.middle_factor(sizes).item() == pytest.approx(2)  # larger toward the input
+    both = theory.middle_factor(torch.stack([sizes, sizes.flip(0)], dim=1))
+    assert both.tolist() == pytest.approx([2, 0.5])
+    assert math.isnan(theory.middle_factor(torch.zeros(10)).item())
+    with pytest.raises(ValueError, match="two layers"):
+        theory.middle_factor(sizes, skip=5)
+
+
+BAD_GAINS = [-1.0, math.nan, math.inf, "kaiming", True, None]
+
+
+@pytest.mark.parametrize("gain", BAD_GAINS)
+def test_bad_gains_are_clear_errors(gain: object) -> None:
+    for function in (theory.gradient_factor, theory.fixed_variance):
+        with pytest.raises(ValueError, match="gain"):
+            function("relu", gain)
+    for function in (theory.profile, theory.merging):
+        with pytest.raises(ValueError, match="gain"):
+            function("relu", gain, 5)
+
+
+def test_unknown_activations_are_clear_errors() -> None:
+    calls = [
+        lambda: theory.gradient_factor("swish", 1.0),
+        lambda: theory.critical_gain("swish"),
+        lambda: theory.batch_norm_growth("swish"),
+        lambda: theory.layer_norm_growth("swish"),
+        lambda: theory.moments("swish"),
+        lambda: theory.profile("swish", 1.0, 4),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match="unknown activation 'swish'; known are"):
+            call()
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.5, True])
+def test_bad_sizes_are_clear_errors(bad: object) -> None:
+    with pytest.raises(ValueError, match="width"):
+        theory.born_dead(bad, 3)
+    with pytest.raises(ValueError, match="layers"):
+        theory.born_dead(3, bad)
+    with pytest.raises(ValueError, match="width"):
+        theory.log_norm_variance(bad, 3)
+    with pytest.raises(ValueError, match="depth"):
+        theory.profile("relu", 1.0, bad)
+    with pytest.raises(ValueError, match="depth"):
+        theory.merging("relu", 1.0, bad)
+
+
+def test_other_clear_errors() -> None:
+    with pytest.raises(ValueError, match="variance"):
+        theory.moments("relu", math.nan)
+    with pytest.raises(ValueError, match="start"):
+        theory.fixed_variance("relu", 1.0, start=0)
+    with pytest.raises(ValueError, match="normalisation"):
+        theory.profile("relu", 1.0, 4, norm="layer")
+    with pytest.raises(ValueError, match="correlation"):
+        theory.merging("relu", 1.0, 4, correlation=1.5)
+    with pytest.raises(ValueError, match="NaN"):
+        theory.gaussian_mean(lambda z: z * math.nan)
+    flat = replace(activations.get("relu"), name="flat", value=torch.ones_like, slope=torch.zeros_like)
+    with pytest.raises(ValueError, match="constant"):
+        theory.batch_norm_growth(flat)
