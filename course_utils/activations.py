@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Activation", "get", "names", "register", "registered", "unregister"]
+__all__ = ["Activation", "formula_table", "get", "names", "register", "registered", "unregister"]
 
 Dash = str | tuple[int, tuple[float, ...]]
 
@@ -26,7 +26,7 @@ LEAK = 0.01  # slope of leaky ReLU below zero: Maas, Hannun & Ng, ICML 2013 work
 GELU_SLOPE_BOUND = 0.5 * math.erfc(-1.0) + math.exp(-1.0) / math.sqrt(
     math.pi
 )  # slope at z = sqrt(2), where z^2 = 2
-SILU_SLOPE_BOUND = 1.0998393194792634  # slope at z = 2.3993572805, the root of 2 + z (1 - 2 sigma(z)) = 0
+SILU_SLOPE_BOUND = 1.0998393201288669  # slope at z = 2.3993572805, the root of 2 + z (1 - 2 sigma(z)) = 0
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,15 @@ def names() -> list[str]:
 def registered() -> Iterator[Activation]:
     """All registered activations, in the order of registration."""
     return iter(list(_REGISTRY.values()))
+
+
+def formula_table() -> str:
+    """The registry as a Markdown table: name, value, slope, least upper bound of the slope."""
+    rows = ["| activation | value $h$ | slope $dh/dz$ | slope at most |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| {e.label} | ${e.formula}$ | ${e.slope_formula}$ | {e.slope_bound:.4g} |" for e in registered()
+    ]
+    return "\n".join(rows)
 
 
 # The colours are those of seaborn's "colorblind" palette, in an order that also differs in lightness.

@@ -129,7 +129,8 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
     """
     canvas = io.BytesIO()
     width, height = (round(inches * 100) for inches in figure.get_size_inches())
-    with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):  # a reader's settings may differ
+    # A reader's settings may differ.
+    with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):
         if quick:
             figure.savefig(canvas, format="png", dpi=100, pil_kwargs={"compress_level": 1})
             return Picture(canvas.getvalue(), width, height)

@@ -385,7 +385,7 @@ def profile(
             square.append(q)
             h_square.append(met.square)
             slopes.append(size * math.sqrt(met.slope_square))
-            q = size**2 * met.square + bias_variance
+            q = float(f"{size**2 * met.square + bias_variance:.13g}")  # so that a settled q is met again
     z, h = (torch.tensor(values, dtype=torch.float64).sqrt() for values in (square, h_square))
     # dL/dz of layer l is phi'(z_l) times W^T of what came back to it; layer l's own slope enters.
     back = torch.tensor([*slopes[:-1], 1.0], dtype=torch.float64).flip(0).cumprod(0).flip(0)

@@ -96,7 +96,8 @@ def number(answer: Any) -> float:
     except OverflowError:
         raise Off("A finite number is asked for; this is too large.") from None
     except Exception:  # whatever a strange object does when it is made a number
-        raise Off(f"One number is asked for; this is a {type(answer).__name__}.") from None
+        quotes = " Write it without quotation marks." if isinstance(answer, str) else ""
+        raise Off(f"One number is asked for; this is a {type(answer).__name__}.{quotes}") from None
     if not np.isfinite(value):
         raise Off(f"A finite number is asked for; this is {value}.")
     return value
@@ -145,10 +146,9 @@ def function(answer: Any, *inputs: Tensor) -> Tensor:
     complaint = ""  # the first one, which is about tensors
     for attempt in attempts:
         try:
+            # A wrong answer may warn, say of an overflow; the check says what is off.
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # say, an overflow in a wrong answer: the check says what is off
+                warnings.simplefilter("ignore")
                 result = attempt()
         except Exception as error:  # a reader's function may fail in any way
             failure = f"{type(error).__name__}: {error}"

@@ -27,9 +27,9 @@ def _chance(answer: Any) -> None:
 def _which_learn(answer: Any) -> None:
     choice = option(answer, "abcd")
     hints = {
-        "a": "It starts no better with so many layers: watch its loss.",
-        "b": "One more learns than you think.",
-        "d": "One of the three does not move from chance.",
+        "a": "The loss of the plain sigmoid stays where it began.",
+        "b": "ReLU does learn. Is it alone? Look at the two lowest curves again.",
+        "d": "One of the three stays on the dotted line.",
     }
     if choice in hints:
         raise Off(hints[choice])

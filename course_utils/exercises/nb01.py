@@ -51,13 +51,13 @@ def _logistic_from_tanh(answer: Any) -> None:
 
 
 def _slope_from_output(answer: Any) -> None:
-    h = torch.tensor([0.02, 0.25, 0.5, 0.7, 0.99], dtype=torch.float64)
+    h = torch.tensor([-0.9, -0.3, 0.25, 0.5, 0.99], dtype=torch.float64)
     found = function(answer, h)
-    if _close(found, torch.sigmoid(h) * torch.sigmoid(-h)):
-        raise Off("This takes its input for z. The input is h itself, the output of the sigmoid.")
-    if _close(found, 1 - h * h):
-        raise Off("That is the rule for tanh: 1 − h².")
-    _compare(found, h * (1 - h), h, "h")
+    if _close(found, 1 - torch.tanh(h) ** 2):
+        raise Off("This takes its input for z. The input is h itself, the output of tanh.")
+    if _close(found, h * (1 - h)):
+        raise Off("That is the sigmoid's rule. For tanh, start from 2σ(2z) − 1.")
+    _compare(found, 1 - h * h, h, "h")
 
 
 def _printed_at_zero(answer: Any) -> None:
@@ -97,9 +97,12 @@ def _squared_relu_slope(answer: Any) -> None:
 
 EXERCISES = {
     "1.1": Exercise(_printed_at_zero, "1 / (2 to the power −2) = 4, sixteen times the right value."),
-    "1.2": Exercise(_logistic_from_tanh, "σ(z) = (1 + tanh(z/2)) / 2: one function up to scale and shift."),
+    "1.2": Exercise(
+        _logistic_from_tanh,
+        "σ(z) = (1 + tanh(z/2)) / 2, if you used tanh: one function up to scale and shift.",
+    ),
     "1.3": Exercise(_slope_at_zero, "PyTorch returns 0: a convention, and one of the values it may choose."),
-    "1.4": Exercise(_slope_from_output, "The backward pass needs h alone: h(1 − h)."),
+    "1.4": Exercise(_slope_from_output, "1 − h²: here, too, the backward pass needs h alone."),
     "1.5": Exercise(_silu_slope, "σ(z) + z σ(z)(1 − σ(z)); it exceeds 1 and is steepest near z = 2.4."),
     "1.6": Exercise(_squared_relu_slope, "2 max(0, z): no jump at zero, and no bound on the right."),
 }

@@ -73,13 +73,11 @@ def half_lines(x: Tensor, layer: Callable[[float, float], Tensor], b: float) -> 
 
 def sigmoid_stack(z: Tensor, steps: Tensor, total: Tensor, softplus: Tensor, count: int, k: float) -> Figure:
     """Each sigmoid of a stack (steps [count, points]), their sum (total [points]), softplus and ReLU, over z [points]."""
-    title = (
-        "One sigmoid follows a softplus" if count == 1 else f"{count} shifted sigmoids add up to a softplus"
-    )
+    noun = "sigmoid climbs" if count == 1 else "shifted sigmoids climb"
     each = "σ(z − i + ½)" if k == 1 else f"σ({k:g}z − i + ½)/{k:g}"
     figure, ax = plots.axes(
-        f"{title}, as far as it reaches" if count == 1 else f"{title}, as far as they reach",
-        f"each is {each}, i = 1 … {count} · thick: their sum · dashed: softplus · thin blue: ReLU",
+        f"{count} {noun} along the softplus",
+        f"thin: {each}, i = 1 … {count} · thick: their sum · dashed: softplus · thin blue: ReLU",
         size=(7.2, 3.6),
     )
     sigmoid, soft, relu = (activations.get(name) for name in ("sigmoid", "softplus", "relu"))

@@ -69,7 +69,7 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) ->
     factor).
     """
     figure, grid = plots.axes(
-        "Each activation vanishes at some init, and each explodes at another but the sigmoid",
+        "All three vanish at PyTorch's default; only ReLU is level at He's",
         "size of dL/dz, relative to the last layer · lines: theory · marks: eight networks",
         columns=len(panels), size=(7.2, 4.2), sharey=True,
     )  # fmt: skip
@@ -85,7 +85,7 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) ->
         for height, (_, text) in zip(_apart([row[0] for row in rows], 1.5), rows, strict=True):
             ax.text(0, 10**height, text, color=entry.colour, fontsize=8, ha="right", va="center")
         ax.set_yscale("log")
-        ax.set_xlim(-14, len(predicted) + 1)
+        ax.set_xlim(-17, len(predicted) + 1)
         ax.set_xticks([1, 12, 24])
         ax.set_title(entry.label, fontsize=10.5, color=entry.colour, fontweight="bold")
         ax.set_xlabel("layer")
@@ -97,13 +97,13 @@ def z_and_w(left: Sequence[Curve], right: Sequence[Curve]) -> Figure:
     alone.
     """
     figure, grid = plots.axes(
-        "What vanishes is dL/dz; in a ReLU network without biases dL/dW stays level",
+        "dL/dz vanishes; without biases, ReLU's dL/dW stays level",
         "relative to the last layer · lines: theory · marks: eight networks · ×: change per layer",
         columns=2, size=(7.2, 4.0), sharey=True,
     )  # fmt: skip
     for ax, curves, title in zip(grid, (left, right), ("dL/dz", "dL/dW"), strict=True):
         _draw(ax, curves)
-        _label_left(ax, curves, room=19)
+        _label_left(ax, curves, room=22)
         _over_layers(ax, len(curves[0].predicted), "")
         ax.set_title(title, fontsize=10.5, fontweight="bold", color="0.2")
     return figure
@@ -120,7 +120,7 @@ def merging(curves: Sequence[Curve], resolution: float) -> Figure:
     ax.text(
         1,
         resolution / 1.6,
-        "float32 tells no two numbers apart below this line",
+        "float32's resolution",
         color="0.35",
         fontsize=9,
         va="top",
@@ -138,7 +138,7 @@ def merging(curves: Sequence[Curve], resolution: float) -> Figure:
 def slope_and_mean(curves: Sequence[Curve]) -> Figure:
     """The 2 x 2 of slope and mean: the size of dL/dz over the layers."""
     figure, ax = plots.axes(
-        "Slope alone does not save the sigmoid: the mean of one half must go as well",
+        "Slope alone does not save the sigmoid: the mean must go as well",
         "lines: theory · marks: eight networks of width 256 each · dashed: one half subtracted",
     )
     _draw(ax, curves)
@@ -157,7 +157,7 @@ def factor_against_gain(
     gains ringed.
     """
     figure, ax = plots.axes(
-        "Every activation has a gain that keeps the gradient: the sigmoid's is 10",
+        "The sigmoid, too, has a gain that keeps its gradient: about ten",
         "lines: theory at the fixed point · marks: eight networks at each gain · rings: critical gain",
         size=(7.2, 4.3),
     )
@@ -170,7 +170,7 @@ def factor_against_gain(
             at, found = measured[name]
             ax.plot(at, found, entry.marker, color=entry.colour, ms=4, alpha=0.5)
         ax.plot(critical[name], 1, "o", ms=11, mfc="none", mec=entry.colour, mew=1.8)
-    names = {"sigmoid": (6.0, 0.5, "left"), "tanh": (0.36, 0.46, "right"), "relu": (3.4, 2.75, "left")}
+    names = {"sigmoid": (6.0, 0.5, "left"), "tanh": (0.42, 0.62, "right"), "relu": (3.6, 3.2, "right")}
     for name, (x, y, side) in names.items():
         entry = activations.get(name)
         text = f"{entry.label}: {critical[name]:.4g}"
@@ -196,16 +196,15 @@ def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float)
         "root mean square of h · lines: theory · marks: five networks of width 256, in float64",
     )
     ax.axhline(limit, color="0.35", lw=1, linestyle=(0, (2, 2)))
+    heights = _apart([math.log10(float(row[3][-1])) for row in sizes.values()], 3.2)
     depth = 1
-    for name, (activation, dash, measured, predicted) in sizes.items():
+    for i, (name, (activation, dash, measured, predicted)) in enumerate(sizes.items()):
         entry = activations.get(activation)
         depth = len(predicted)
         layers = np.arange(1, depth + 1)
-        ax.plot(layers, predicted, color=entry.colour, linestyle=dash, lw=1.5)
-        ax.plot(layers[::2], measured[::2], entry.marker, color=entry.colour, ms=3, alpha=0.5)
-        up = 4.5 if activation == "sigmoid" else 0.0
-        height = 10 ** (math.log10(float(predicted[-1])) - up + (1.5 if name.endswith("He") else 0))
-        plots.label_line(ax, depth + 0.8, height, name, entry.colour)
+        ax.plot(layers, predicted, color=entry.colour, linestyle=dash, lw=1.8)
+        ax.plot(layers[i % 2 :: 2], measured[i % 2 :: 2], entry.marker, color=entry.colour, ms=3, alpha=0.5)
+        plots.label_line(ax, depth + 0.8, 10 ** heights[i], name, entry.colour)
     ax.text(1, limit / 30, "the largest number float32 can hold", color="0.35", fontsize=9, va="top")
     ax.set_yscale("log")
     ax.set_xlim(0, depth + 16)
@@ -220,18 +219,18 @@ def log_norms(logs: Mapping[int, Tensor], layers: int) -> Figure:
     5L/n.
     """
     figure, grid = plots.axes(
-        f"At {layers} layers of He's init a network draws its gradient's size like a lottery",
-        "ln of the factor by which the squared signal changes · bars: 300 networks · line: N(−5L/2n, 5L/n)",
+        "At He's init the average is kept; a single network is a lottery",
+        "ln of the squared signal's change over the layers · bars: 300 networks · line: N(−5L/2n, 5L/n)",
         columns=len(logs), size=(7.2, 3.1), sharex=True, sharey=True,
     )  # fmt: skip
     entry = activations.get("relu")
     for ax, (width, values) in zip(grid, logs.items(), strict=True):
         variance = 5 * layers / width
-        x = torch.linspace(-11, 5, 200)
+        x = torch.linspace(-15, 6, 200)
         curve = torch.exp(-((x + variance / 2) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
         ax.hist(
             values.numpy(),
-            bins=np.linspace(-11, 5, 25).tolist(),
+            bins=np.linspace(-15, 6, 31).tolist(),
             density=True,
             color=entry.colour,
             alpha=0.35,
@@ -248,9 +247,10 @@ def spectra(values: Mapping[str, tuple[str, Dash, Tensor]]) -> Figure:
     """Singular values of Jacobians [width], over their root mean square, by rank."""
     figure, ax = plots.axes(
         "Only a tanh network can stretch all directions alike",
-        "singular values of a Jacobian of ten layers of width 200, over their root mean square",
+        "singular values of a Jacobian of ten layers of width 200, over their root mean square\n"
+        "solid: orthogonal weights · dashed: Gaussian weights",
     )
-    places = {"ReLU": (0.33, 1.1e-3), "sigmoid": (0.04, 1.5e-1), "tanh": (0.5, 2.6)}
+    places = {"ReLU": (0.46, 1e-2), "sigmoid": (0.03, 3e-3), "tanh": (0.5, 2.6)}
     for name, (activation, dash, found) in values.items():
         entry = activations.get(activation)
         relative = (found / found.square().mean().sqrt()).clamp(min=1e-6)
@@ -267,18 +267,28 @@ def spectra(values: Mapping[str, tuple[str, Dash, Tensor]]) -> Figure:
 
 
 def explored(measured: Tensor, predicted: Tensor, activation: str, title: str) -> Figure:
-    """The explorer's picture: dL/dz over the layers, measured [depth, N] and predicted [depth]."""
-    figure, ax = plots.axes(
-        title, "line: theory · marks: four networks of width 64 · relative to the last layer", size=(7.2, 3.4)
-    )
+    """The explorer's picture: dL/dz over the layers, measured [depth, N] and predicted [depth].
+
+    Drawn fast: powers of ten on a plain axis, and a place for the axes that need not be worked out.
+    """
+    how = "line: theory · marks: three networks of width 64 · relative to the last layer"
+    figure, ax = plots.axes(title, how, size=(7.2, 3.4))
+    figure.set_layout_engine("none")
+    ax.set_position((0.1, 0.15, 0.88, 0.64))
     entry = activations.get(activation)
     layers = np.arange(1, len(predicted) + 1)
-    ax.plot(layers, predicted, color=entry.colour, linestyle=entry.dash)
-    ax.plot(layers, measured, entry.marker, color=entry.colour, ms=4, alpha=0.5)
-    ax.axhline(1, color="0.6", lw=0.8)
-    ax.set_yscale("log")
-    if max(abs(math.log10(max(float(v), 1e-300))) for v in (predicted[0], measured[0].mean())) < 2:
-        ax.set_ylim(1e-2, 1e2)
+    powers, marks = predicted.log10(), measured.log10()
+    ax.plot(layers, powers, color=entry.colour, linestyle=entry.dash)
+    ax.plot(layers, marks, entry.marker, color=entry.colour, ms=4, alpha=0.5)
+    ax.axhline(0, color="0.6", lw=0.8)
+    seen = torch.cat([powers, marks.flatten()])
+    seen = seen[seen.isfinite()]
+    low, high = min(-2.0, float(seen.min())), max(2.0, float(seen.max()))
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    step = max(1, math.ceil((high - low) / 6))
+    ticks = [t for t in range(math.ceil(low), math.floor(high) + 1) if t % step == 0]
+    ax.set_yticks(ticks, ["1" if t == 0 else f"1e{t}" for t in ticks])
+    ax.set_xticks([1, *range(5, len(predicted) + 1, 5)])
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("size of dL/dz")
     return figure

@@ -1,0 +1,125 @@
+"""How many threads: quotas read from made-up container folders."""
+
+import os
+
+import pytest
+import torch
+
+from course_utils import machine
+
+
+def write(folder, **files):
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def v1(folder, quota, period="100000\n"):
+    return write(folder, cpu__cpu_dot_cfs_quota_us=quota, cpu__cpu_dot_cfs_period_us=period)
+
+
+@pytest.fixture
+def cores(monkeypatch, tmp_path):
+    """A machine of 64 cores whose container folder is tmp_path."""
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    if hasattr(os, "sched_getaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    else:
+        monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "granted"),
+    [
+        ("200000 100000\n", 2),
+        ("150000 100000\n", 2),
+        ("50000 100000\n", 1),
+        ("800000 200000", 4),
+        ("max 100000\n", 64),
+        ("9900000 100000\n", 64),
+        ("", 64),
+        ("rubbish 100000", 64),
+        ("100000 0", 64),
+    ],
+)
+def test_quota_of_version_2(cores, text, granted):
+    write(cores, cpu_dot_max=text)
+    assert machine.cpu_quota() == granted
+
+
+@pytest.mark.parametrize(("quota", "granted"), [("300000\n", 3), ("-1\n", 64), ("10000", 1), ("?", 64)])
+def test_quota_of_version_1(cores, quota, granted):
+    v1(cores, quota)
+    assert machine.cpu_quota() == granted
+
+
+def test_version_2_comes_first(cores):
+    write(v1(cores, "300000"), cpu_dot_max="500000 100000")
+    assert machine.cpu_quota() == 5
+
+
+def test_no_container(cores):
+    assert machine.cpu_quota() == 64
+
+
+def test_affinity_counts(cores, monkeypatch):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("no affinity on this system")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5})
+    write(cores, cpu_dot_max="800000 100000")
+    assert machine.cpu_quota() == 2
+
+
+def test_without_affinity_the_cores_count(cores, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert machine.cpu_quota() == 1
+
+
+def test_the_real_quota():
+    assert 1 <= machine.cpu_quota() <= (os.cpu_count() or 1)
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with machine.threads(before + 1) as count:
+        assert count == torch.get_num_threads() == before + 1
+        with machine.threads(1) as inner:
+            assert inner == torch.get_num_threads() == 1
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(KeyError), machine.threads(before + 1):
+        raise KeyError
+    assert torch.get_num_threads() == before
+
+
+def test_threads_follow_the_quota_and_never_rise(cores):
+    before = torch.get_num_threads()
+    with machine.threads(3):
+        write(cores, cpu_dot_max="200000 100000")
+        with machine.threads() as count:
+            assert count == 2
+        assert torch.get_num_threads() == 3
+        write(cores, cpu_dot_max="800000 100000")
+        with machine.threads() as count:
+            assert count == 3
+        write(cores, cpu_dot_max="100000 100000")
+        machine.follow_quota()
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.0, True, "2"])
+def test_threads_refuses(count):
+    before = torch.get_num_threads()
+    with pytest.raises(ValueError, match="number of threads"), machine.threads(count):
+        pass
+    assert torch.get_num_threads() == before
+
+
+def test_describe_is_one_line():
+    line = machine.describe()
+    assert "\n" not in line and f"{torch.get_num_threads()} torch threads" in line and "Python 3." in line

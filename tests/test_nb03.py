@@ -1,0 +1,89 @@
+"""Notebook 03's exercises and figures."""
+
+import math
+import time
+
+import pytest
+import torch
+
+from course_utils import activations, measure, networks, plots, theory
+from course_utils.exercises import check, exercises
+from course_utils.exercises.nb03 import RELU6
+from course_utils.figures import nb03
+
+
+def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
+    check(number, answer)
+    return capsys.readouterr().out
+
+
+RIGHT = [
+    ("3.1", "c"), ("3.1", "C "), ("3.2", 2), ("3.2", torch.tensor(2.0)), ("3.2", "2"), ("3.3", 0.7071),
+    ("3.3", math.sqrt(0.5)), ("3.4", math.sqrt(2)), ("3.4", 1.45), ("3.5", 4), ("3.5", "4"), ("3.6", "(b)"),
+]  # fmt: skip
+WRONG = [
+    ("3.1", "a", "weights"), ("3.1", "b", "half"), ("3.1", "d", "√⅓"), ("3.1", "z", "one letter"),
+    ("3.2", 1, "linear"), ("3.2", 0.5, "half"), ("3.2", 1.4142, "square"), ("3.2", 7, "share"),
+    ("3.3", 1.0, "√2 keeps ReLU"), ("3.3", 0.5, "weights"), ("3.3", 0.25, "square"), ("3.3", 3, "gain × slope"),
+    ("3.4", 1.0, "vanish"), ("3.4", 4, "explode"), ("3.4", -1, "above 0"), ("3.4", "x", "number"),
+    ("3.5", 0.25, "gain"), ("3.5", 1, "square"), ("3.5", 2, "standard deviation"), ("3.5", 9, "offset"),
+    ("3.6", "a", "bound"), ("3.6", "c", "float64"), ("3.6", "d", "same"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "right." in reply(capsys, number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reply(capsys, number, answer)
+    assert "not yet." in said and hint in said
+
+
+def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in exercises("03"):
+        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
+
+
+def test_relu6_is_what_it_says() -> None:
+    z = torch.tensor([-1.0, 2.0, 7.0], dtype=torch.float64)
+    assert RELU6(z).tolist() == [0, 2, 6] and RELU6.derivative(z).tolist() == [0, 1, 0]
+    assert RELU6.derivative(torch.tensor([math.nan])).isnan().all()
+
+
+@pytest.mark.parametrize("name", activations.names())
+@pytest.mark.parametrize(
+    ("norm", "gain", "depth"), [("none", 0.1, 4), ("none", 16.0, 30), ("batch", 1.0, 30)]
+)
+def test_explorer_draws_every_setting(name: str, norm: str, gain: float, depth: int) -> None:
+    x = torch.randn(8, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    designs = networks.grid(activation=name, gain=gain, norm=norm, seed=range(2))
+    found = measure.profile(designs, x, torch.arange(8), depth, 16)
+    foretold = theory.profile(name, gain, depth, norm)
+    figure = nb03.explored(found.relative(), foretold.dz, name, "title")
+    assert len(plots.picture(figure, quick=True).png) > 5000
+
+
+def test_explorer_figure_is_quick() -> None:
+    sizes = 0.5 ** torch.arange(30, 0, -1, dtype=torch.float64)
+    marks = sizes.unsqueeze(1).repeat(1, 3)
+    spent = []
+    for _ in range(6):
+        start = time.process_time()
+        plots.picture(nb03.explored(marks, sizes, "relu", "title"), quick=True)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.15  # 0.05 on an idle machine
+
+
+def test_explored_survives_vanished_gradients() -> None:
+    figure = nb03.explored(torch.zeros(6, 2), torch.full((6,), 0.5), "tanh", "title")
+    assert plots.picture(figure, quick=True).png
+
+
+def test_labels_are_pushed_apart() -> None:
+    placed = nb03._apart([0.0, 0.1, 5.0], 1.0)
+    assert placed[1] - placed[0] == pytest.approx(1.0, abs=1e-6) and placed[2] == 5.0

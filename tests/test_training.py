@@ -1,0 +1,372 @@
+"""Training of many networks at once against torch.optim.SGD on one network at a time; the bench that times both."""
+
+import dataclasses
+import math
+
+import pandas as pd
+import pytest
+import torch
+from test_networks import one_thread, plain  # noqa: F401  one_thread applies to every test here
+from torch import nn
+
+from course_utils import activations, machine, training
+from course_utils.data import Dataset
+from course_utils.maintain import bench
+from course_utils.networks import Design, Networks, grid
+
+INPUTS, CLASSES, BATCH = 12, 4, 20
+COLUMNS = [
+    *("network", "arm", "activation", "seed", "gain", "bias", "norm", "learning_rate", "epoch", "step"),
+    *("train_loss", "test_loss", "test_accuracy", "diverged"),
+]
+RATES = [
+    Design("relu", seed=1, gain="he", learning_rate=0.05),
+    Design("relu", seed=2, gain="he", learning_rate=0.3),
+    Design("tanh", seed=3, learning_rate=0.1),
+    Design("sigmoid", seed=4, gain=2, learning_rate=0.7),
+    Design("softplus", seed=5, bias=-0.2, learning_rate=0.02),
+]
+NORMALISED = [
+    Design("relu", seed=1, gain="he", norm="batch", learning_rate=0.05),
+    Design("sigmoid", seed=2, norm="batch", learning_rate=0.2),
+    Design("sigmoid", seed=3, learning_rate=0.2),
+]
+
+
+def dataset(count=130, inputs=INPUTS, classes=CLASSES, seed=0, split="train") -> Dataset:
+    """Classes that can be told apart, but not quite."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(classes, (count,), generator=generator)
+    centres = torch.randn(classes, inputs, generator=torch.Generator().manual_seed(77))
+    return Dataset(
+        centres[labels] + torch.randn(count, inputs, generator=generator), labels, split, 28, 0.0, 1.0
+    )
+
+
+def order(count, batch_size, epochs, seed):
+    """The batches that the docstring of train promises."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(epochs):
+        yield from torch.randperm(count, generator=generator)[: count // batch_size * batch_size].split(
+            batch_size
+        )
+
+
+def train_plain(nets, number, data, epochs=1, batch_size=BATCH, momentum=0.9, order_seed=0):
+    """Network ``number`` by torch.optim.SGD; the model and the loss of each step."""
+    model = plain(nets, number)
+    rate = nets.designs[number].learning_rate
+    optimiser, losses = torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum), []
+    for batch in order(len(data), batch_size, epochs, order_seed):
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(model(data.images[batch].to(nets.dtype)), data.labels[batch])
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return model, torch.tensor(losses, dtype=nets.dtype)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("designs", [RATES, NORMALISED], ids=["plain", "batch norm"])
+@pytest.mark.parametrize(("momentum", "depth"), [(0.9, 3), (0.0, 2), (0.5, 1)])
+def test_twenty_steps_against_torch(dtype, tolerance, designs, momentum, depth):
+    nets, data = Networks(designs, INPUTS, depth, 9, CLASSES, dtype=dtype), dataset()
+    expected = [
+        train_plain(nets, i, data, epochs=4, batch_size=25, momentum=momentum) for i in range(len(designs))
+    ]
+    history = training.train(nets, data, epochs=4, batch_size=25, momentum=momentum)
+    assert history.losses.shape == (20, len(designs)) and history.losses.dtype == dtype
+    assert history.losses[-1].mean() < 0.9 * history.losses[0].mean()
+    for i, (model, losses) in enumerate(expected):
+        torch.testing.assert_close(history.losses[:, i], losses, rtol=tolerance, atol=tolerance)
+        close = {"rtol": 10 * tolerance, "atol": 10 * tolerance}
+        linears = [m for m in model if isinstance(m, nn.Linear)]
+        for layer, linear in enumerate(linears):
+            torch.testing.assert_close(nets.weight(layer)[i], linear.weight.T, **close)
+            p = nets.parameters
+            bias = p["bias"][layer, i, 0] if layer < depth else p["last_bias"][i, 0]
+            torch.testing.assert_close(bias, linear.bias, **close)
+        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
+            torch.testing.assert_close(nets.parameters["scale"][layer, i, 0], norm.weight, **close)
+            torch.testing.assert_close(nets.parameters["shift"][layer, i, 0], norm.bias, **close)
+            torch.testing.assert_close(nets.running_mean[layer, i, 0], norm.running_mean, **close)
+            torch.testing.assert_close(nets.running_var[layer, i, 0], norm.running_var, **close)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize(("activation", "threads"), [("relu", 1), ("relu", 2), ("sigmoid", 1), ("gelu", 1)])
+def test_alone_as_among_others(activation, norm, threads):
+    """On the tested machine bit for bit for float32 and these widths; the tolerance is for other machines."""
+    designs = grid(activation=activation, norm=norm, gain="he", seed=range(6), learning_rate=[0.02, 0.1])
+    data = dataset(500, 784, 10)
+    with machine.threads(threads):
+        together = training.train(Networks(designs, 784, 3, 32), data, batch_size=50).losses
+        for i in (0, 5, 11):
+            alone = training.train(Networks([designs[i]], 784, 3, 32), data, batch_size=50).losses[:, 0]
+            torch.testing.assert_close(alone, together[:, i], rtol=1e-6, atol=0)
+
+
+def test_order_of_the_networks_does_not_matter():
+    mixed, data = [*RATES, *NORMALISED], dataset()
+    there = training.train(Networks(mixed, INPUTS, 3, 16, CLASSES), data, batch_size=BATCH).losses
+    back = training.train(Networks(mixed[::-1], INPUTS, 3, 16, CLASSES), data, batch_size=BATCH).losses
+    torch.testing.assert_close(there, back.flip(1), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_a_diverged_network_harms_no_neighbour(norm):
+    calm = [Design("relu", seed=s, gain="he", norm=norm, learning_rate=0.05) for s in range(3)]
+    wild = [*calm[:1], Design("relu", seed=7, gain=1e30, learning_rate=1e30), *calm[1:]]
+    data, test = dataset(), dataset(60, seed=1, split="test")
+    history = training.train(Networks(wild, INPUTS, 3, 16, CLASSES), data, test, 2, BATCH)
+    healthy = training.train(Networks(calm, INPUTS, 3, 16, CLASSES), data, test, 2, BATCH)
+    torch.testing.assert_close(history.losses[:, [0, 2, 3]], healthy.losses, rtol=1e-6, atol=0)
+    assert bool(history.losses[:, [0, 2, 3]].isfinite().all())
+    assert not bool(history.losses[-1, 1].isfinite())
+    assert history.diverged_at.tolist() == [-1, 0, -1, -1]
+    final = history.final()
+    assert final.diverged.tolist() == [False, True, False, False]
+    assert final.test_accuracy.isna().tolist() == [False, True, False, False]
+    assert not math.isfinite(final.test_loss[1]) and not math.isfinite(final.train_loss[1])
+    columns = ["train_loss", "test_loss", "test_accuracy"]
+    others = final.drop(1)[columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, healthy.final()[columns], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(BATCH, 6), (130, 1)])
+def test_divergence_is_dated(batch_size, steps):
+    """Growing without bound, a network is entered at the first step whose loss is not finite, and stays entered."""
+    nets = Networks([Design("relu", seed=1, gain="he", learning_rate=1e4)], INPUTS, 3, 16, CLASSES)
+    history = training.train(nets, dataset(), epochs=9, batch_size=batch_size)
+    finite = history.losses[:, 0].isfinite().tolist()
+    step = int(history.diverged_at[0])
+    assert 0 < step < 9 and finite == [True] * step + [False] * (9 * steps - step)
+    assert history.table.diverged.tolist() == [False] + [step < steps * epoch for epoch in range(1, 10)]
+
+
+def test_parameters_blown_up_by_the_last_step_are_seen():
+    nets = Networks([Design("identity", seed=1, learning_rate=3e38)], INPUTS, 2, 16, CLASSES)
+    data = dataset(BATCH)
+    history = training.train(
+        nets, data.__class__(100 * data.images, *dataclasses.astuple(data)[1:]), batch_size=BATCH
+    )
+    assert bool(history.losses.isfinite().all())
+    assert history.diverged_at.tolist() == [0] and history.final().diverged.tolist() == [True]
+
+
+def test_a_broken_start_is_seen():
+    nets = Networks([Design("relu", gain=1e300), Design("relu", gain="he")], INPUTS, 2, 16, CLASSES)
+    history = training.train(nets, dataset(), batch_size=BATCH)
+    assert history.diverged_at.tolist() == [0, -1]
+    assert history.table.diverged.tolist() == [True, False, True, False]
+
+
+def test_order_seed():
+    def losses(**choices):
+        nets = Networks([Design("relu", gain="he")], INPUTS, 2, 8, CLASSES)
+        return training.train(nets, dataset(), epochs=2, batch_size=BATCH, **choices).losses
+
+    assert torch.equal(losses(), losses(order_seed=0))
+    assert not torch.equal(losses(), losses(order_seed=1))
+    nets = Networks([Design("relu", gain="he")], INPUTS, 2, 8, CLASSES)
+    expected = train_plain(nets, 0, dataset(), epochs=2, order_seed=5)[1]
+    torch.testing.assert_close(losses(order_seed=5)[:, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), dataset(), batch_size=BATCH)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("with_test", [True, False])
+def test_table(dtype, with_test):
+    designs = [*RATES, *NORMALISED, Design(activations.get("sigmoid").steeper(4))]
+    nets = Networks(designs, INPUTS, 2, 8, CLASSES, dtype=dtype)
+    test = dataset(60, seed=1, split="test") if with_test else None
+    history = training.train(nets, dataset(), test, epochs=3, batch_size=BATCH)
+    table, count = history.table, len(designs)
+    assert list(table.columns) == COLUMNS and len(table) == 4 * count
+    assert table.index.tolist() == list(range(4 * count))
+    for kind, names in {
+        "i": ["network", "seed", "epoch", "step"],
+        "f": ["bias", "learning_rate", "train_loss", "test_loss", "test_accuracy"],
+        "b": ["diverged"],
+    }.items():
+        assert [table[name].dtype.kind for name in names] == [kind] * len(names)
+    assert {str(table[name].dtype) for name in ("train_loss", "test_loss", "test_accuracy")} == {"float64"}
+    assert table.network.tolist() == 4 * list(range(count))
+    assert table.activation[count - 1] == "sigmoid(x4)" and table.gain[0] == "he"
+    assert table.epoch.unique().tolist() == [0, 1, 2, 3] and table.step.unique().tolist() == [0, 6, 12, 18]
+    for i in range(count):
+        own = table[table.network == i]
+        assert math.isnan(own.train_loss.iloc[0])
+        means = history.losses[:, i].view(3, 6).mean(1).double().tolist()
+        assert own.train_loss.iloc[1:].tolist() == pytest.approx(means, rel=1e-6)
+    if test is None:
+        assert table.test_loss.isna().all() and table.test_accuracy.isna().all()
+    else:
+        loss, accuracy = training.evaluate(nets, test)
+        final = history.final()
+        assert final.test_loss.tolist() == loss.tolist() and final.test_accuracy.tolist() == accuracy.tolist()
+        assert final.test_accuracy.mean() > table.test_accuracy[:count].mean() + 0.1
+    assert len(history.final()) == count and history.final().network.tolist() == list(range(count))
+
+
+def test_curves():
+    history = training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), dataset(), epochs=2, batch_size=BATCH)
+    table = history.curves(5)
+    assert len(table) == 2 * len(RATES) and sorted(table.step.unique()) == [5, 10]
+    for i in range(len(RATES)):
+        own = table[table.network == i].sort_values("step")
+        expected = [history.losses[:5, i].mean().item(), history.losses[5:10, i].mean().item()]
+        assert own.loss.tolist() == pytest.approx(expected)
+        assert own.learning_rate.tolist() == [RATES[i].learning_rate] * 2
+    assert len(history.curves()) == 12 * len(RATES)
+    for every in (0, 13, 1.0, True):
+        with pytest.raises(ValueError, match="every must be a whole number from 1 to the 12 steps"):
+            history.curves(every)
+
+
+def test_an_incomplete_batch_is_left_out():
+    data = dataset(130)
+    history = training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), data, epochs=2, batch_size=50)
+    assert len(history.losses) == 4
+    whole = training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), data, batch_size=130)
+    assert len(whole.losses) == 1
+
+
+def test_evaluate_by_hand_and_in_pieces():
+    nets, data = Networks([*RATES, *NORMALISED], INPUTS, 2, 8, CLASSES), dataset(300)
+    training.train(nets, data, batch_size=BATCH)
+    loss, accuracy = training.evaluate(nets, data)
+    for i in range(len(nets)):
+        model = plain(nets, i).eval()
+        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
+            norm.running_mean, norm.running_var = (
+                nets.running_mean[layer, i, 0],
+                nets.running_var[layer, i, 0],
+            )
+        outputs = model(data.images)
+        assert loss[i].item() == pytest.approx(
+            nn.functional.cross_entropy(outputs, data.labels).item(), rel=1e-5
+        )
+        assert accuracy[i].item() == pytest.approx((outputs.argmax(1) == data.labels).double().mean().item())
+    wide = Networks(RATES[:2], INPUTS, 1, 2**15, CLASSES)  # many numbers: evaluated in more than one piece
+    assert training.evaluate(wide, data)[0].tolist() == pytest.approx(
+        nn.functional.cross_entropy(
+            wide(data.images).transpose(1, 2), data.labels.expand(2, -1), reduction="none"
+        )
+        .mean(1)
+        .tolist(),
+        rel=1e-5,
+    )
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with machine.threads(before + 1):
+        training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), dataset(), dataset(), batch_size=BATCH)
+        assert torch.get_num_threads() == before + 1
+
+
+def test_labels_of_another_whole_type():
+    data = dataset()
+    small = dataclasses.replace(data, labels=data.labels.to(torch.uint8))
+    runs = [
+        training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), d, batch_size=BATCH) for d in (data, small)
+    ]
+    assert torch.equal(runs[0].losses, runs[1].losses)
+
+
+NAN = torch.full((130, INPUTS), math.nan)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0"),
+        ({"epochs": 1.5}, "epochs must be"),
+        ({"epochs": True}, "epochs must be"),
+        ({"batch_size": 131}, "batch_size must be a whole number from 1 to the 130 examples, got 131"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"batch_size": 20.0}, "batch_size must be"),
+        ({"batch_size": 1}, "batch norm in training mode needs a batch_size of at least 2"),
+        ({"momentum": 1}, "momentum must be a number from 0 up to but not including 1, got 1"),
+        ({"momentum": -0.1}, "momentum must be"),
+        ({"momentum": math.nan}, "momentum must be"),
+        ({"momentum": "0.9"}, "momentum must be"),
+        ({"order_seed": -1}, "order_seed must be a whole number from 0"),
+        ({"order_seed": 0.5}, "order_seed must be"),
+        ({"images": torch.zeros(130, 11)}, r"the networks take 12 inputs .* shape \[130, 11\]"),
+        ({"images": torch.zeros(130, 3, 4)}, "the networks take 12 inputs"),
+        ({"images": NAN}, "the data must be finite; 1560 entries are NaN or infinite"),
+        ({"images": -1 / torch.zeros(130, INPUTS)}, "the data must be finite"),
+        ({"images": torch.zeros(0, INPUTS), "labels": torch.zeros(0, dtype=torch.int64)}, "hold no example"),
+        (
+            {"labels": torch.full((130,), CLASSES)},
+            "labels must be 130 whole numbers from 0 to 3; got from 4 to 4",
+        ),
+        ({"labels": torch.full((130,), -1)}, "labels must be .* got from -1 to -1"),
+        ({"labels": torch.zeros(129, dtype=torch.int64)}, r"labels must be 130 .* of shape \[129\]"),
+        ({"labels": torch.zeros(130, 1, dtype=torch.int64)}, r"labels must be 130 .* of shape \[130, 1\]"),
+        ({"labels": torch.zeros(130)}, "labels must be 130 whole numbers .* torch.float32"),
+    ],
+)
+@pytest.mark.parametrize("where", ["data", "test"])
+def test_impossible_requests(choices, message, where):
+    nets = Networks([*RATES, *NORMALISED], INPUTS, 2, 8, CLASSES)
+    before = {name: tensor.clone() for name, tensor in nets.parameters.items()}
+    bad = {name: value for name, value in choices.items() if name in ("images", "labels")}
+    rest = {name: value for name, value in choices.items() if name not in bad}
+    splits = {"data": dataset(), "test": dataset()}
+    splits[where] = dataclasses.replace(splits[where], **bad)
+    with pytest.raises(ValueError, match=message):
+        training.train(nets, **splits, **{"batch_size": BATCH, **rest})
+    if bad:
+        with pytest.raises(ValueError, match=message):
+            training.evaluate(nets, splits[where])
+    assert all(torch.equal(nets.parameters[name], tensor) for name, tensor in before.items())
+
+
+class TestBench:
+    """The bench compares equals, and counts right."""
+
+    shape = bench.Shape(3, 2, 8, 4.0)
+
+    def test_the_plain_side_does_the_same_work(self):
+        data = dataset(1000, 784, 10)
+        times = bench.compare(self.shape, data, repeats=2, models=2, steps=3)
+        assert times.difference < 1e-5
+        assert len(times.loop) == len(times.batched) == 2 and min(times.loop + times.batched) > 0
+
+    @pytest.mark.parametrize("shape", [bench.Shape(3, 2, 8, 4.0), bench.Shape(1, 1, 16, 1.0)])
+    def test_flops_against_torchs_own_count(self, shape):
+        from torch.utils.flop_counter import FlopCounterMode
+
+        nets = bench.fresh(shape, 784)
+        x, y = dataset(50, 784, 10).images, dataset(50, 784, 10).labels
+        total = 0
+        for number in range(shape.count):
+            with FlopCounterMode(display=False) as counter:
+                nn.functional.cross_entropy(bench.plain(nets, number)(x), y).backward()
+            total += counter.get_total_flops()
+        assert bench.flops(shape, 784, 50) == total
+
+    def test_report(self):
+        times = bench.Times(loop=[4.0, 9.0, 5.0], batched=[1.0, 2.0, 1.5])
+        work = bench.flops(self.shape, 784)
+        lines = bench.report({self.shape: times}, 100.0 * work, 40, 784).splitlines()
+        assert len(lines) == 4
+        loop, batched = lines[2].split(), lines[3].split()
+        assert loop[-4:] == ["5.00", "24", f"{40 * work / 5e9:.1f}", "8%"]
+        assert batched == ["batched", "1.50", "80", f"{40 * work / 1.5e9:.1f}", "27%", "3.3", "4", "12.5"]
+
+    @pytest.mark.parametrize("arguments", [["--threads", "0"], ["--threads", "x"], ["--quickly"]])
+    def test_bad_arguments(self, arguments, capsys):
+        with pytest.raises(SystemExit):
+            bench.main(arguments)
+        assert "usage" in capsys.readouterr().err
