@@ -36,6 +36,7 @@ __all__ = [
 # 1.18e-38: below it float32 loses digits, and from 7e-46 downward it has only 0.
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 _WEIGHTS_AT_ONCE = 2**23  # of a chunk of networks: 64 MB in float64
+_THREADS = 1  # the products are small: a second thread mostly waits, and on a busy machine long
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def profile(
             f"labels must be {len(x)} whole numbers from 0 to {outputs - 1}, got shape {list(labels.shape)}"
         )
     parts = []
-    with machine.threads():
+    with machine.threads(_THREADS):
         for chunk in _chunks(designs, x.shape[-1], depth, width):
             networks = Networks(chunk, x.shape[-1], depth, width, outputs, dtype)
             parts.append(_profile(networks, x.to(dtype), labels))
@@ -153,7 +154,7 @@ def merging(
     if x.ndim != 2 or len(x) % 2 or not len(x):
         raise ValueError(f"pairs need an even number of examples, got x of shape {list(x.shape)}")
     distance, half = [], len(x) // 2
-    with machine.threads(), torch.no_grad():
+    with machine.threads(_THREADS), torch.no_grad():
         for chunk in _chunks(designs, x.shape[-1], depth, width):
             networks = Networks(chunk, x.shape[-1], depth, width, dtype=dtype)
             z = networks.trace(x.to(dtype), training=networks.normalised).z
@@ -245,7 +246,7 @@ def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor
         _at_least_one(number, name)
     generator, step = _generator(seed), max(1, _WEIGHTS_AT_ONCE // width**2)
     logs = []
-    with machine.threads():
+    with machine.threads(_THREADS):
         for start in range(0, count, step):
             h = torch.randn(min(step, count - start), 1, width, generator=generator)
             before = h.double().norm(dim=(1, 2))
@@ -304,7 +305,7 @@ def jacobian(
     if not math.isfinite(start) or start <= 0:
         raise ValueError(f"start must be a finite variance above 0, got {start!r}")
     entry, found = activations.get(activation), []
-    with machine.threads(), torch.no_grad():
+    with machine.threads(_THREADS), torch.no_grad():
         for seed in seeds:
             generator = _generator(seed)
             z = math.sqrt(start) * torch.randn(1, width, generator=generator, dtype=torch.float64)

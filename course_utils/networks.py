@@ -91,6 +91,11 @@ def _finite(number: object) -> bool:
     return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
 
+def all_finite(x: Tensor) -> bool:
+    """Whether no entry of x is NaN or infinite: its extremes tell, several times faster than torch.isfinite."""
+    return x.numel() == 0 or bool(torch.stack(x.aminmax()).isfinite().all())
+
+
 def grid(**choices: Any) -> list[Design]:
     """Every combination of the choices, as designs; the first named choice varies slowest.
 
@@ -251,7 +256,7 @@ class Networks:
             raise ValueError(
                 f"x must be {self.dtype} on {self.device}, as the networks are; got {x.dtype} on {x.device}"
             )
-        if not bool(torch.isfinite(x).all()):
+        if not all_finite(x):
             raise ValueError(
                 f"x must be finite; {int((~torch.isfinite(x)).sum())} of its entries are NaN or infinite"
             )

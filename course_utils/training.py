@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course_utils import machine, progress
 from course_utils.data import Dataset
-from course_utils.networks import Networks
+from course_utils.networks import Networks, all_finite
 
 __all__ = ["History", "evaluate", "train"]
 
@@ -86,10 +86,9 @@ def train(
     Raises:
         ValueError: naming the argument, its value and what would be right.
     """
-    _check_run(networks, data, test, epochs, batch_size, momentum)
+    x, y = _check_run(networks, data, test, epochs, batch_size, momentum)
     if isinstance(order_seed, bool) or not isinstance(order_seed, int) or not 0 <= order_seed < 2**63:
         raise ValueError(f"order_seed must be a whole number from 0 to 2**63 - 1, got {order_seed!r}")
-    x, y = _on_device(networks, data)
     steps = epochs * (len(x) // batch_size)
     rate, velocity = _rates(networks), {name: torch.zeros_like(p) for name, p in networks.parameters.items()}
     losses = torch.empty(steps, len(networks), dtype=networks.dtype, device=networks.device)
@@ -229,7 +228,7 @@ def _on_device(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"the networks take {networks.inputs} inputs per example, the data have shape {list(x.shape)}"
         )
-    if not bool(torch.isfinite(x).all()):
+    if not all_finite(x):
         raise ValueError(
             f"the data must be finite; {int((~torch.isfinite(x)).sum())} entries are NaN or infinite"
         )
@@ -246,10 +245,11 @@ def _on_device(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
 
 def _check_run(
     networks: Networks, data: Dataset, test: Dataset | None, epochs: int, batch_size: int, momentum: float
-) -> None:
-    for split in (data, test):
-        if split is not None:
-            _on_device(networks, split)
+) -> tuple[Tensor, Tensor]:
+    """Every argument of :func:`train`; hands back the checked images and labels."""
+    if test is not None:
+        _on_device(networks, test)
+    x, y = _on_device(networks, data)
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= len(data):
@@ -260,3 +260,4 @@ def _check_run(
         raise ValueError("batch norm in training mode needs a batch_size of at least 2, got 1")
     if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
         raise ValueError(f"momentum must be a number from 0 up to but not including 1, got {momentum!r}")
+    return x, y
