@@ -97,7 +97,7 @@ def gaussian_share(
     Returns:
         float64 tensor of the broadcast shape: the sum over :func:`unusable_intervals` of
         Phi((high - mean) / scale) - Phi((low - mean) / scale), with Phi the standard normal distribution
-        function.
+        function. Small shares keep their relative accuracy: each tail is computed by erfc, from its own side.
 
     Raises:
         ValueError: a scale that is not finite and above 0, a mean that is not finite, or as :func:`unusable`.
@@ -109,7 +109,7 @@ def gaussian_share(
         raise ValueError(f"mean must be finite, got {mean!r}")
     share = torch.zeros_like(s + m)
     for low, high in unusable_intervals(activation, threshold):
-        share = share + torch.special.ndtr((high - m) / s) - torch.special.ndtr((low - m) / s)
+        share = share + _between((low - m) / s, (high - m) / s)
     return share
 
 
@@ -303,6 +303,15 @@ def _bisect(
             a = middle
         else:
             b = middle
+
+
+def _between(low: Tensor, high: Tensor) -> Tensor:
+    """P(low < x < high) for a standard normal x, without subtracting two numbers near 1."""
+
+    def below(x: Tensor) -> Tensor:
+        return 0.5 * torch.special.erfc(-x / math.sqrt(2))
+
+    return torch.where(low > 0, below(-low) - below(-high), below(high) - below(low))
 
 
 def _numbers(value: Floats) -> Tensor:

@@ -14,6 +14,7 @@ from course_utils.exercises import check
 from course_utils.figures import nb02
 
 WIDTH = 2 * math.log(3 + 2 * math.sqrt(2))
+EDGE = 2 * math.acosh(5)
 NINE = 13 * math.log(2)
 
 
@@ -23,14 +24,11 @@ def said(capsys: pytest.CaptureFixture[str], number: str, answer: Any) -> str:
 
 
 RIGHT: list[tuple[str, Any]] = [
-    ("2.1", 0.25),
-    ("2.1", "1/4"),
-    ("2.1", torch.tensor(0.25)),
-    ("2.1", np.array(0.25)),
-    ("2.2", lambda k: WIDTH / k),
-    ("2.2", lambda k: 3.53 / k),
-    ("2.2", lambda k: 2 * np.log(3 + 2 * np.sqrt(2)) / k),
-    ("2.2", lambda k: 4 * math.asinh(1) / float(k)),
+    ("2.1", "b"),
+    ("2.1", "(B)"),
+    ("2.2", lambda k: 2 * torch.acosh(5 * torch.sqrt(k)) / k),
+    ("2.2", lambda k: 2 * np.arccosh(5 * np.sqrt(k)) / k),
+    ("2.2", lambda k: 2 * math.acosh(5 * math.sqrt(k)) / k),
     ("2.3", NINE),
     ("2.3", 9.01),
     ("2.3", torch.tensor([9.0])),
@@ -47,20 +45,18 @@ RIGHT: list[tuple[str, Any]] = [
 ]
 
 WRONG: list[tuple[str, Any, str]] = [
-    ("2.1", 1, "slope of tanh and of ReLU"),
-    ("2.1", 0.5, "sigmoid's value in the middle"),
-    ("2.1", 4, "misprinted exponent"),
-    ("2.1", 0.3, "too large"),
-    ("2.1", 0.2, "too small"),
-    ("2.1", -1, "rises everywhere"),
-    ("2.1", "a quarter", "One number is asked for"),
-    ("2.2", 3.53, "A function of k is asked for"),
-    ("2.2", "3.53/k", "A function is asked for"),
-    ("2.2", lambda k: WIDTH / 2 / k, "half-width"),
-    ("2.2", lambda k: WIDTH * k, "a steeper curve is a narrower one"),
-    ("2.2", lambda k: WIDTH / k**2, "falls too fast"),
-    ("2.2", lambda k: WIDTH + 0 * k, "the width depends on k"),
-    ("2.2", lambda k: 2 * 4.58486 / k, "where the slope is 0.01"),
+    ("2.1", "a", "flat only far out"),
+    ("2.1", "c", "flat on a whole side"),
+    ("2.1", 0.25, "Answer with one letter"),
+    ("2.2", 4.585, "A function of k is asked for"),
+    ("2.2", "4.585/k", "A function is asked for"),
+    ("2.2", lambda k: 4 * torch.acosh(5 * k**0.5) / k, "between the two edges"),
+    ("2.2", lambda k: EDGE / k, "a factor k in front"),
+    ("2.2", lambda k: 2 * torch.acosh(5 * k**0.5), "Divide by k"),
+    ("2.2", lambda k: EDGE * k, "a steeper curve is a narrower one"),
+    ("2.2", lambda k: EDGE + 0 * k, "the edge depends on k"),
+    ("2.2", lambda k: WIDTH / k, "half of its maximum"),
+    ("2.2", lambda k: EDGE / k**2, "not at every k"),
     ("2.2", lambda k: 5 / k, "yours gives 5 there"),
     ("2.2", lambda k: torch.ones(2), "it gives 2"),
     ("2.3", -NINE, "tanh is odd"),
@@ -79,6 +75,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("2.4", lambda a: 3 + 0 * a, "yours gives 3"),
     ("2.4", 2, "A function is asked for"),
     ("2.5", 4.585, "32 % are beyond it"),
+    ("2.5", 2.29, "half the edge"),
     ("2.5", 3.09, "divide, not multiply"),
     ("2.5", 5, "needs a larger scale"),
     ("2.5", 9, "needs a smaller scale"),
@@ -100,6 +97,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("2.7", lambda s: 1 - torch.special.ndtr(math.log(0.01) / s), "share of usable units"),
     ("2.7", lambda s: 0.5 + 0 * s, "That is ReLU"),
     ("2.7", lambda s: torch.special.ndtr(-4.4 / s), "At scale 4 it should be about 0.12"),
+    ("2.7", lambda s: torch.special.ndtr(-EDGE / s), "you used the sigmoid's edge"),
     ("2.7", lambda s: s, "between 0 and 1"),
     ("2.7", lambda s: torch.exp(-s), "should grow with the scale"),
     ("2.7", 0.5, "A function is asked for"),
@@ -131,11 +129,13 @@ def test_every_exercise_has_two_different_hints_tested() -> None:
         assert len({hint for n, _, hint in WRONG if n == number}) >= 2
 
 
-@pytest.mark.parametrize(("name", "scale", "mean"), [("sigmoid", 3.0, 0.0), ("identity", 0.25, -8.0)])
+@pytest.mark.parametrize(
+    ("name", "scale", "mean"), [("sigmoid", 3.0, 0.0), ("identity", 0.25, -8.0), ("gelu", 1.0, 0.0)]
+)
 def test_the_explorer_picture_draws(name: str, scale: float, mean: float) -> None:
     z = torch.linspace(-20, 20, 401, dtype=torch.float64)
     height = torch.exp(-(((z - mean) / scale) ** 2) / 2)
-    figure = nb02.density(name, z, height, saturation.unusable(name, z), 0.1, scale, mean)
+    figure = nb02.density(name, z, height, saturation.unusable_intervals(name), 0.1, scale, mean)
     assert plots.picture(figure, quick=True).png.startswith(b"\x89PNG")
 
 

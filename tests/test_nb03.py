@@ -18,16 +18,16 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("3.1", "c"), ("3.1", "C "), ("3.2", 2), ("3.2", torch.tensor(2.0)), ("3.2", "2"), ("3.3", 0.7071),
-    ("3.3", math.sqrt(0.5)), ("3.4", math.sqrt(2)), ("3.4", 1.45), ("3.5", 4), ("3.5", "4"), ("3.6", "(b)"),
+    ("3.1", "c"), ("3.1", "C "), ("3.2", 2), ("3.2", torch.tensor(2.0)), ("3.2", "2"), ("3.5", 0.7071),
+    ("3.5", math.sqrt(0.5)), ("3.6", math.sqrt(2)), ("3.6", 1.45), ("3.4", 4), ("3.4", "4"), ("3.3", "(b)"),
 ]  # fmt: skip
 WRONG = [
     ("3.1", "a", "weights"), ("3.1", "b", "half"), ("3.1", "d", "√⅓"), ("3.1", "z", "one letter"),
     ("3.2", 1, "linear"), ("3.2", 0.5, "half"), ("3.2", 1.4142, "square"), ("3.2", 7, "share"),
-    ("3.3", 1.0, "√2 keeps ReLU"), ("3.3", 0.5, "weights"), ("3.3", 0.25, "square"), ("3.3", 3, "gain × slope"),
-    ("3.4", 1.0, "vanish"), ("3.4", 4, "explode"), ("3.4", -1, "above 0"), ("3.4", "x", "number"),
-    ("3.5", 0.25, "gain"), ("3.5", 1, "square"), ("3.5", 2, "standard deviation"), ("3.5", 9, "offset"),
-    ("3.6", "a", "bound"), ("3.6", "c", "float64"), ("3.6", "d", "same"),
+    ("3.5", 1.0, "√2 keeps ReLU"), ("3.5", 0.5, "weights"), ("3.5", 0.25, "square"), ("3.5", 3, "gain × slope"),
+    ("3.6", 1.0, "vanish"), ("3.6", 4, "explode"), ("3.6", -1, "above 0"), ("3.6", "x", "number"),
+    ("3.4", 0.25, "gain"), ("3.4", 1, "square"), ("3.4", 2, "standard deviation"), ("3.4", 9, "offset"),
+    ("3.3", "a", "bound"), ("3.3", "c", "float64"), ("3.3", "d", "same"),
 ]  # fmt: skip
 
 

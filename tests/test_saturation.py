@@ -78,6 +78,15 @@ def test_gaussian_share_by_hand_and_by_shape() -> None:
     assert saturation.gaussian_share("identity", scales).tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.5, 1.0])
+def test_a_tiny_share_keeps_its_digits_on_either_side(scale: float) -> None:
+    both = 2 * stats.norm.sf(EDGE / scale)
+    assert float(saturation.gaussian_share("sigmoid", scale)) == pytest.approx(both, rel=1e-9)
+    right = stats.norm.sf((EDGE - 3) / scale) + stats.norm.cdf((-EDGE - 3) / scale)
+    for mean in (3.0, -3.0):
+        assert float(saturation.gaussian_share("sigmoid", scale, mean)) == pytest.approx(right, rel=1e-9)
+
+
 @pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf])
 def test_a_bad_scale_is_named(bad: float) -> None:
     with pytest.raises(ValueError, match=f"scale must be finite and above 0, got {bad!r}"):

@@ -101,12 +101,12 @@ EXERCISES = {
         _best_kept, "The steepened sigmoid, of all things. Watch the figures to see by how much."
     ),
     "3.2": Exercise(_he, "Var(w) · fan_in = 2: He's init, because half of the mean square is lost."),
-    "3.3": Exercise(_silu, "√2 · ½: once the signal has died, a SiLU is a straight line of slope one half."),
-    "3.4": Exercise(_relu6_alive, "The cap at 6 is hardly ever reached there: ReLU6 lives where ReLU does."),
-    "3.5": Exercise(
-        _offset, "16 · ¼ = 4: more than two thirds of the variance says nothing about the input."
-    ),
-    "3.6": Exercise(
+    "3.3": Exercise(
         _why_not_slope, "The mean feeds an offset into every z, and the offset pushes units flat."
     ),
+    "3.4": Exercise(
+        _offset, "16 · ¼ = 4: more than two thirds of the variance says nothing about the input."
+    ),
+    "3.5": Exercise(_silu, "√2 · ½: once the signal has died, a SiLU is a straight line of slope one half."),
+    "3.6": Exercise(_relu6_alive, "The cap at 6 is hardly ever reached there: ReLU6 lives where ReLU does."),
 }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,8 +22,8 @@ def hook(scales: Tensor, shares: Mapping[str, Tensor]) -> Figure:
     scales: [points], standard deviations of z. shares: activation -> [points], 0 to 1.
     """
     figure, ax = plots.axes(
-        "ReLU loses half its units at every scale;\nthe sigmoid loses none, or nearly all",
-        "share of units whose derivative is below 0.01, for Gaussian z with mean 0 (theory)",
+        "ReLU loses half its units at every scale;\nthe sigmoid anything from none to nearly all",
+        "share of units whose slope is below 0.01, for Gaussian z with mean 0 (theory)",
         size=(7.2, 4.2),
     )
     for name, share in shares.items():
@@ -72,7 +73,7 @@ def slopes(z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float],
     right.plot(ks, [widths[k] for k in ks], "o", color="0.25", markersize=6)
     plots.label_line(right, 1.1, 0.185, "largest slope k/4", "#a86c04")
     plots.label_line(right, 1.9, 2.7, "width 3.53/k", "0.25")
-    right.set(xscale="log", yscale="log", xlim=(0.85, 14), ylim=(0.13, 5), xlabel="slope factor k")
+    right.set(xscale="log", yscale="log", xlim=(0.85, 14), ylim=(0.13, 5), xlabel="steepness k")
     _plain_log(right, ks)
     right.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
     right.minorticks_off()
@@ -80,12 +81,12 @@ def slopes(z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float],
 
 
 def float32_tail(z: Tensor, autograd: Tensor, closed: Tensor, zeros: tuple[float, float]) -> Figure:
-    """The sigmoid's derivative in float32 on a log axis, by autograd and by the closed form.
+    """The sigmoid's slope in float32 on a log axis, by autograd and by the closed form.
 
     z, autograd, closed: [points]. zeros: the z below and above 0 from which autograd gives exactly 0.
     """
     figure, ax = plots.axes(
-        "Autograd's σ′ stops at 16.6 on the right: rounding, not mathematics",
+        "In float32 autograd's σ′ is 0 from 16.6 on; the sigmoid's own never is",
         "σ′ in float32. line: σ(z)·σ(−z); marks: autograd, σ(z)·(1 − σ(z)); shaded: autograd gives 0",
         size=(7.2, 3.8),
     )
@@ -145,7 +146,7 @@ def on_images(
     """
     figure, (left, right) = plots.axes(
         "Scale saturates the sigmoid; the mean switches off ReLU",
-        "share of units with derivative below 0.01. lines: one Gaussian;\n"
+        "share of units with slope below 0.01. lines: one Gaussian;\n"
         "marks: Fashion-MNIST, mean of the seeds; bars: least and greatest seed",
         columns=2,
         size=(7.2, 4.0),
@@ -205,7 +206,7 @@ def tails(z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: 
 def steeper(
     ks: Sequence[float], shares: Sequence[float], squares: Sequence[float], table: pd.DataFrame
 ) -> Figure:
-    """What slope k costs and buys at scale 1: share of units lost (left), mean squared slope (right).
+    """What steepness k costs and buys at scale 1: share of units lost (left), mean squared slope (right).
 
     ks: [points]. shares, squares: predicted, [points]. table: columns k, seed, share, square, measured.
     """
@@ -220,7 +221,7 @@ def steeper(
         ax.plot(ks, law, color=colour)
         ax.plot(table["k"], table[column], "s", color="0.25", markersize=3.5, alpha=0.7)
         ax.axhline(0.5, color=activations.get("relu").colour, linewidth=1.6)
-        ax.set(xscale="log", xlabel="slope factor k")
+        ax.set(xscale="log", xlabel="steepness k")
         _plain_log(ax, [1, 2, 4, 8, 16])
     plots.label_line(left, 1, 0.545, "ReLU: a half", activations.get("relu").colour)
     plots.label_line(right, 1, 0.565, "ReLU: a half", activations.get("relu").colour)
@@ -230,24 +231,44 @@ def steeper(
 
 
 def density(
-    activation: str, z: Tensor, height: Tensor, lost: Tensor, share: float, scale: float, mean: float
+    activation: str,
+    z: Tensor,
+    height: Tensor,
+    lost: Sequence[tuple[float, float]],
+    share: float,
+    scale: float,
+    mean: float,
 ) -> Figure:
-    """Density of z, the part shaded in which the derivative is too small to use; quick to draw.
+    """Density of z, the part shaded in which the slope is too small to use; quick to draw.
 
-    z, height: [points]. lost: [points], bool. share: of units lost. scale, mean: of z, for the words.
+    z, height: [points], z rising. lost: intervals (low, high) of z, which may reach to infinity; each is also
+    marked by a thick line under the axis, so that a narrow one shows. share: of units lost. scale, mean: of
+    z, for the words.
     """
     entry = activations.get(activation)
     figure = Figure(figsize=(7.2, 3.4), dpi=100)
     ax = figure.add_axes((0.08, 0.15, 0.89, 0.64))
-    ax.fill_between(z, height, where=lost.numpy(), color=entry.colour, alpha=0.45, linewidth=0)
+    x, y = z.numpy(), height.numpy()
+    for low, high in lost:
+        low, high = max(low, float(x[0])), min(high, float(x[-1]))
+        if low >= high:
+            continue
+        inside = [low, *x[(x > low) & (x < high)].tolist(), high]
+        ax.fill_between(inside, np.interp(inside, x, y), color=entry.colour, alpha=0.45, linewidth=0)
+        narrow = "projecting" if high - low < 0.5 else "butt"
+        ax.plot(
+            [low, high], [-0.025, -0.025], transform=ax.get_xaxis_transform(), color=entry.colour,
+            linewidth=5, solid_capstyle=narrow, clip_on=False,
+        )  # fmt: skip
     ax.plot(z, height, color="0.3", linewidth=1.4)
     figure.text(
         0.012, 0.965, f"{entry.label} loses {100 * share:.1f} % of its units", va="top",
         fontsize=12.5, fontweight="bold", color=plots.INK,
     )  # fmt: skip
-    how = f"z Gaussian with scale {scale:.2f} and mean {mean:.2f}; shaded: derivative below 0.01"
+    how = f"z Gaussian with scale {scale:.2f} and mean {mean:.2f}; shaded and underlined: slope below 0.01"
     figure.text(0.012, 0.89, how, va="top", fontsize=9.5, color=plots.MUTED)
     ax.set(xlim=(-20, 20), ylim=(0, 1.08 * float(height.max())), xlabel="z", yticks=[])
+    ax.tick_params(axis="x", pad=7)
     ax.spines[["left", "top", "right"]].set_visible(False)
     ax.grid(False)
     return figure

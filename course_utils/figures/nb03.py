@@ -56,7 +56,7 @@ def opening(curves: Sequence[Curve]) -> Figure:
     """The size of dL/dz over the layers, relative to the last, of a few networks on one pair of axes."""
     figure, ax = plots.axes(
         "Neither activation is safe by itself: the weights decide",
-        "lines: theory · marks: eight networks of width 256 each · ×: change per layer toward the input",
+        "lines: theory · marks: eight networks of width 256 each · ×: predicted change per layer",
     )
     _draw(ax, curves)
     _label_left(ax, curves, room=9.5)
@@ -70,7 +70,7 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) ->
     """
     figure, grid = plots.axes(
         "All three vanish at PyTorch's default; only ReLU is level at He's",
-        "size of dL/dz, relative to the last layer · lines: theory · marks: eight networks",
+        "dL/dz, relative to the last layer · lines: theory · marks: eight networks · ×: per layer, predicted",
         columns=len(panels), size=(7.2, 4.2), sharey=True,
     )  # fmt: skip
     for ax, (name, inits) in zip(grid, panels.items(), strict=True):
@@ -93,12 +93,12 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) ->
 
 
 def z_and_w(left: Sequence[Curve], right: Sequence[Curve]) -> Figure:
-    """The size of dL/dz (left) and of dL/dW (right) in the same networks; the predicted lines belong to dL/dz
-    alone.
+    """The size of dL/dz (left) and of dL/dW (right) in the same networks, each with its
+    predicted lines.
     """
     figure, grid = plots.axes(
         "dL/dz vanishes; without biases, ReLU's dL/dW stays level",
-        "relative to the last layer · lines: theory · marks: eight networks · ×: change per layer",
+        "relative to the last layer · lines: theory · marks: eight networks · ×: per layer, measured",
         columns=2, size=(7.2, 4.0), sharey=True,
     )  # fmt: skip
     for ax, curves, title in zip(grid, (left, right), ("dL/dz", "dL/dW"), strict=True):
@@ -138,7 +138,7 @@ def merging(curves: Sequence[Curve], resolution: float) -> Figure:
 def slope_and_mean(curves: Sequence[Curve]) -> Figure:
     """The 2 x 2 of slope and mean: the size of dL/dz over the layers."""
     figure, ax = plots.axes(
-        "Slope alone does not save the sigmoid: the mean must go as well",
+        "Gain 4 does not save the sigmoid; gain 4 without its mean does",
         "lines: theory · marks: eight networks of width 256 each · dashed: one half subtracted",
     )
     _draw(ax, curves)
@@ -220,7 +220,7 @@ def log_norms(logs: Mapping[int, Tensor], layers: int) -> Figure:
     """
     figure, grid = plots.axes(
         "At He's init the average is kept; a single network is a lottery",
-        "ln of the squared signal's change over the layers · bars: 300 networks · line: N(−5L/2n, 5L/n)",
+        "ln of the squared signal's change over the layers · bars: 200 networks · line: N(−5L/2n, 5L/n)",
         columns=len(logs), size=(7.2, 3.1), sharex=True, sharey=True,
     )  # fmt: skip
     entry = activations.get("relu")
@@ -246,7 +246,7 @@ def log_norms(logs: Mapping[int, Tensor], layers: int) -> Figure:
 def spectra(values: Mapping[str, tuple[str, Dash, Tensor]]) -> Figure:
     """Singular values of Jacobians [width], over their root mean square, by rank."""
     figure, ax = plots.axes(
-        "Only a tanh network can stretch all directions alike",
+        "Of these, only tanh stretches all directions alike",
         "singular values of a Jacobian of ten layers of width 200, over their root mean square\n"
         "solid: orthogonal weights · dashed: Gaussian weights",
     )
