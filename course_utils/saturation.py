@@ -309,7 +309,8 @@ def _between(low: Tensor, high: Tensor) -> Tensor:
     """P(low < x < high) for a standard normal x, without subtracting two numbers near 1."""
 
     def below(x: Tensor) -> Tensor:
-        return 0.5 * torch.special.erfc(-x / math.sqrt(2))
+        tail: Tensor = torch.special.erfc(-x / math.sqrt(2))
+        return 0.5 * tail
 
     return torch.where(low > 0, below(-low) - below(-high), below(high) - below(low))
 
