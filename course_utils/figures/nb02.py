@@ -255,10 +255,10 @@ def density(
             continue
         inside = [low, *x[(x > low) & (x < high)].tolist(), high]
         ax.fill_between(inside, np.interp(inside, x, y), color=entry.colour, alpha=0.45, linewidth=0)
-        narrow = "projecting" if high - low < 0.5 else "butt"
+        spare = max(0.0, 0.3 - (high - low)) / 2  # a mark of a hair's width would not be drawn
         ax.plot(
-            [low, high], [-0.025, -0.025], transform=ax.get_xaxis_transform(), color=entry.colour,
-            linewidth=5, solid_capstyle=narrow, clip_on=False,
+            [low - spare, high + spare], [-0.025, -0.025], transform=ax.get_xaxis_transform(), color=entry.colour,
+            linewidth=5, solid_capstyle="butt", clip_on=False,
         )  # fmt: skip
     ax.plot(z, height, color="0.3", linewidth=1.4)
     figure.text(
