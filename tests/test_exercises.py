@@ -482,3 +482,16 @@ def test_readers_of_answers_refuse_in_one_way(answer: Any) -> None:
 @given(anything, st.sampled_from(KNOWN))
 def test_check_never_raises(answer: Any, name: str) -> None:
     check(name, answer)
+
+
+def test_a_worked_solution_says_only_that_it_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.solution("1.1", 4)
+    assert capsys.readouterr().out == "1.1: the worked solution passes its check\n"
+    with pytest.raises(
+        AssertionError, match=r"1\.1 does not pass its own check: not yet\. That is the right slope"
+    ):
+        exercises.solution("1.1", 0.25)
+    with pytest.raises(AssertionError, match="not answered yet"):
+        exercises.solution("1.1", ...)
+    with pytest.raises(ValueError, match="this notebook has 1.1"):
+        exercises.solution("1.99", 4)

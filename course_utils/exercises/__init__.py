@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Exercise", "Off", "check", "exercises", "function", "number", "option", "tensor"]
+__all__ = ["Exercise", "Off", "check", "exercises", "function", "number", "option", "solution", "tensor"]
 
 
 class Off(Exception):
@@ -49,6 +49,23 @@ def check(number: str, answer: Any) -> None:
     Raises:
         ValueError: no exercise of that number; the message lists those the notebook has.
     """
+    print(f"{number}: {_reply(_find(number), answer)}")
+
+
+def solution(number: str, answer: Any) -> None:
+    """Run a worked solution through its check, and say only that it passed: a reader still at work is told nothing.
+
+    Raises:
+        ValueError: no exercise of that number.
+        AssertionError: the solution is not right; the message says what the check says.
+    """
+    reply = _reply(_find(number), answer)
+    if not reply.startswith("right."):
+        raise AssertionError(f"the worked solution of {number} does not pass its own check: {reply}")
+    print(f"{number}: the worked solution passes its check")
+
+
+def _find(number: str) -> Exercise:
     if not isinstance(number, str):
         raise ValueError(f'the number of an exercise is a text, as in check("1.2", answer); got {number!r}')
     notebook = number.split(".")[0]
@@ -57,7 +74,7 @@ def check(number: str, answer: Any) -> None:
         raise ValueError(
             f"no exercise {number!r}; this notebook has {', '.join(known) or 'none of that name'}"
         )
-    print(f"{number}: {_reply(known[number], answer)}")
+    return known[number]
 
 
 def _reply(exercise: Exercise, answer: Any) -> str:
