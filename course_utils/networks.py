@@ -1,8 +1,8 @@
 """Networks: many fully connected networks of one shape, computed side by side as one batched program.
 
 Shapes, in every docstring: N networks, B examples, depth = number of hidden layers, width = units per hidden
-layer. Layer l computes the pre-activation z = h W + b (batch-normalised where asked) and the activation
-h = phi(z).
+layer. Layer l computes the pre-activation z = h W + b, normalised where asked, and the activation h = phi(z).
+With residual paths what is normalised is the sum of h W + b over this layer and all before it.
 """
 
 import collections
@@ -21,8 +21,9 @@ from course_utils.activations import Activation
 __all__ = ["GAINS", "Design", "Networks", "Trace", "grid"]
 
 GAINS = {"he": math.sqrt(2.0), "xavier": 1.0, "pytorch": math.sqrt(1.0 / 3.0)}
-NORMS = ("none", "batch")
+NORMS = ("none", "batch", "layer")
 BN_EPS, BN_MOMENTUM = 1e-5, 0.1  # as torch.nn.BatchNorm1d; Ioffe & Szegedy, ICML 2015, arXiv:1502.03167
+LN_EPS = 1e-5  # as torch.nn.LayerNorm; Ba, Kiros & Hinton, 2016, arXiv:1607.06450
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ class Design:
             of equal width) or "pytorch" (what nn.Linear does: weights *and biases* uniform in
             +-1/sqrt(fan_in), a gain of sqrt(1/3)).
         bias: the value of all hidden biases at the start; must be 0 when gain is "pytorch".
-        norm: "none" or "batch" (batch normalisation of z before the activation).
+        norm: "none", "batch" (each unit's z over the batch) or "layer" (each example's z over the units), before
+            the activation, with trainable scale and shift.
         learning_rate: of plain or momentum SGD, per step; used by training alone.
+        l1: weight of a penalty on the activations, l1 * (sum of abs(h) over all hidden units, mean over the
+            batch), added to what is minimised (Glorot, Bordes & Bengio, AISTATS 2011); used by training alone.
+        residual: add to each layer's h W + b that of the layer before, ahead of normalisation and activation
+            (full pre-activation; He et al., ECCV 2016, arXiv:1603.05027, with one weight layer per step).
 
     Raises:
         ValueError: naming the attribute, its value and what would be right.
@@ -50,6 +56,8 @@ class Design:
     bias: float = 0.0
     norm: str = "none"
     learning_rate: float = 0.1
+    l1: float = 0.0
+    residual: bool = False
 
     def __post_init__(self) -> None:
         activations.get(self.activation)
@@ -70,6 +78,10 @@ class Design:
             raise ValueError(f"unknown normalisation {self.norm!r}; known are: {', '.join(NORMS)}")
         if not _finite(self.learning_rate) or self.learning_rate <= 0:
             raise ValueError(f"a learning rate must be a finite number above 0, got {self.learning_rate!r}")
+        if not _finite(self.l1) or self.l1 < 0:
+            raise ValueError(f"an l1 penalty must be a finite number from 0, got {self.l1!r}")
+        if not isinstance(self.residual, bool):
+            raise ValueError(f"residual must be True or False, got {self.residual!r}")
 
     @property
     def std_times_root_fan_in(self) -> float:
@@ -78,9 +90,10 @@ class Design:
 
     @property
     def arm(self) -> str:
-        """What tables and figures call this activation and normalisation, e.g. "ReLU + batch norm"."""
-        label = activations.get(self.activation).label
-        return label if self.norm == "none" else f"{label} + {self.norm} norm"
+        """What tables and figures call these choices, e.g. "ReLU", "ReLU + batch norm + residual"."""
+        parts = [activations.get(self.activation).label]
+        parts += [f"{self.norm} norm"] * (self.norm != "none") + ["residual"] * self.residual
+        return " + ".join(parts)
 
     def describe(self) -> dict[str, Any]:
         """The attributes as a row of a table, the activation by its name, and the arm."""
@@ -123,11 +136,12 @@ class Trace(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Neighbouring networks with the same activation and normalisation: one slice of the batch."""
+    """Neighbouring networks alike in activation, normalisation and residual paths: one slice of the batch."""
 
     slice: slice
     activation: Activation
     norm: str
+    residual: bool
 
 
 class Networks:
@@ -151,8 +165,8 @@ class Networks:
     Attributes:
         parameters: the trainable tensors. ``first`` [inputs, N * width] (network i owns columns i*width
             ...), ``hidden`` [depth-1, N, width, width], ``bias`` [depth, N, 1, width], ``last`` [N, width,
-            outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] of batch
-            norm.
+            outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] where any
+            network is normalised.
         running_mean, running_var: [depth, N, 1, width], used by batch norm in evaluation mode.
 
     Raises:
@@ -195,7 +209,7 @@ class Networks:
             "last": last,
             "last_bias": last_bias.unsqueeze(1),
         }
-        if self.normalised:
+        if any(design.norm != "none" for design in self.designs):
             self.parameters |= {"scale": torch.ones(shape), "shift": torch.zeros(shape)}
         for name, tensor in self.parameters.items():
             self.parameters[name] = tensor.to(device, dtype).contiguous().requires_grad_()
@@ -275,14 +289,20 @@ class Networks:
         biases, hidden = self.parameters["bias"].unbind(0), self.parameters["hidden"].unbind(0)
         # One large product serves the first layer of all networks: they see the same examples.
         first = torch.addmm(biases[0].view(-1), x, self.parameters["first"])
-        z = first.view(len(x), len(self), self.width).transpose(0, 1)
+        stream = first.view(len(x), len(self), self.width).transpose(0, 1)
         for layer in range(self.depth):
-            if self.normalised:
-                z = self._normalise(z, layer, training)
+            z = self._normalise(stream, layer, training) if "scale" in self.parameters else stream
             h = self._activate(z)
             yield z, h
             if layer + 1 < self.depth:
-                z = torch.baddbmm(biases[layer + 1], h, hidden[layer])
+                stream = self._carry(stream, torch.baddbmm(biases[layer + 1], h, hidden[layer]))
+
+    def _carry(self, before: Tensor, fresh: Tensor) -> Tensor:
+        """The next layer's h W + b, [N, B, width]: ``fresh``, and where there are residual paths ``before``, too."""
+        if not any(run.residual for run in self._runs):
+            return fresh
+        parts = [fresh[r.slice] + before[r.slice] if r.residual else fresh[r.slice] for r in self._runs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _last(self, h: Tensor) -> Tensor:
         # Products with 10 columns take MKL four times as long as with 16: pad with zeros, and cut them off.
@@ -298,7 +318,11 @@ class Networks:
         parts = []
         for run in self._runs:
             part = z[run.slice]
-            parts.append(self._batch_norm(part, layer, run.slice, training) if run.norm == "batch" else part)
+            if run.norm == "batch":
+                part = self._batch_norm(part, layer, run.slice, training)
+            elif run.norm == "layer":
+                part = self._layer_norm(part, layer, run.slice)
+            parts.append(part)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _batch_norm(self, z: Tensor, layer: int, part: slice, training: bool) -> Tensor:
@@ -318,15 +342,21 @@ class Networks:
         )
         return out.view(z.shape[1], -1, self.width).transpose(0, 1)
 
+    def _layer_norm(self, z: Tensor, layer: int, part: slice) -> Tensor:
+        """z [n, B, width] of the networks ``part``, each example's over its units, then scaled and shifted."""
+        scale, shift = (self.parameters[name][layer, part] for name in ("scale", "shift"))
+        flat = torch.nn.functional.layer_norm(z, (self.width,), eps=LN_EPS)
+        return torch.addcmul(shift, flat, scale)
+
 
 def _neighbours(designs: Sequence[Design]) -> list[_Run]:
-    """Slices of neighbouring designs that share activation and normalisation."""
+    """Slices of neighbouring designs that share activation, normalisation and residual paths."""
     runs, start = [], 0
-    for (activation, norm), group in itertools.groupby(
-        designs, key=lambda d: (activations.get(d.activation), d.norm)
+    for key, group in itertools.groupby(
+        designs, key=lambda d: (activations.get(d.activation), d.norm, d.residual)
     ):
         end = start + len(list(group))
-        runs.append(_Run(slice(start, end), activation, norm))
+        runs.append(_Run(slice(start, end), *key))
         start = end
     return runs
 

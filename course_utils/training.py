@@ -1,7 +1,7 @@
 """Training: momentum SGD for many networks at once, each with its own learning rate, and a tidy history."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,10 +21,10 @@ class History:
 
     Attributes:
         table: tidy, one row per network and record (before the first step, then after every epoch). Columns:
-            network (0 ... N-1), arm, activation, seed, gain, bias, norm, learning_rate, epoch, step,
-            train_loss (mean over the epoch's steps, in nats; before the first step: NaN), test_loss (nats),
+            network (0 ... N-1), arm, activation, seed, gain, bias, norm, learning_rate, l1, residual, epoch,
+            step, train_loss (mean over the epoch's steps, in nats; before the first step: NaN), test_loss (nats),
             test_accuracy (0..1), diverged (so far).
-        losses: [steps, N], the loss of each step's batch in nats; NaN or infinite where a network diverged.
+        losses: [steps, N], the loss of each step's batch in nats, without the l1 penalty; NaN or infinite where a network diverged.
         diverged_at: [N], the first step whose loss, or whose result, was not finite; -1 for a healthy
             network.
     """
@@ -53,7 +53,7 @@ class History:
             "step": last.repeat_interleave(count).numpy(),
             "loss": means.flatten().numpy(),
         }
-        designs = self.final().loc[:, "network":"learning_rate"]
+        designs = self.final().loc[:, "network":"residual"]
         return pd.DataFrame(rows).merge(designs, on="network")
 
 
@@ -65,6 +65,7 @@ def train(
     batch_size: int = 250,
     momentum: float = 0.9,
     order_seed: int = 0,
+    watch: Callable[[Networks, int], object] | None = None,
 ) -> History:
     """Train all networks by SGD with momentum on the cross-entropy, in place.
 
@@ -82,6 +83,8 @@ def train(
         batch_size: 1 ... len(data); default 250.
         momentum: 0 <= momentum < 1; default 0.9. 0 is plain SGD.
         order_seed: seed of the order of the examples; default 0.
+        watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
+            while training goes on; what it returns is ignored. Default: nobody watches.
 
     Raises:
         ValueError: naming the argument, its value and what would be right.
@@ -91,22 +94,31 @@ def train(
         raise ValueError(f"order_seed must be a whole number from 0 to 2**63 - 1, got {order_seed!r}")
     steps = epochs * (len(x) // batch_size)
     rate, velocity = _rates(networks), {name: torch.zeros_like(p) for name, p in networks.parameters.items()}
+    l1 = (
+        _per_design(networks, [d.l1 for d in networks.designs])
+        if any(d.l1 for d in networks.designs)
+        else None
+    )
     losses = torch.empty(steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1)
     rows = [_record(networks, test, 0, 0, None, diverged_at)]
+    if watch is not None:
+        watch(networks, 0)
     with machine.threads():
         batches = _batches(len(x), batch_size, epochs, order_seed)
         for step, batch in enumerate(
             progress.bar(batches, f"training {len(networks)} networks", total=steps)
         ):
             batch = batch.to(networks.device)
-            losses[step] = _step(networks, x[batch], y[batch], rate, velocity, momentum)
+            losses[step] = _step(networks, x[batch], y[batch], rate, velocity, momentum, l1)
             if (step + 1) % (steps // epochs) == 0:
                 recent = losses[step + 1 - steps // epochs : step + 1].cpu()
                 _note_divergence(diverged_at, recent, step + 1 - len(recent))
                 rows.append(
                     _record(networks, test, (step + 1) // len(recent), step + 1, recent.mean(0), diverged_at)
                 )
+                if watch is not None:
+                    watch(networks, (step + 1) // len(recent))
     return History(pd.concat(rows, ignore_index=True), losses.cpu(), diverged_at)
 
 
@@ -136,12 +148,21 @@ def _step(
     rate: dict[str, Tensor],
     velocity: dict[str, Tensor],
     momentum: float,
+    l1: Tensor | None,
 ) -> Tensor:
-    """One SGD step of all networks on the batch x [B, inputs], y [B]; the losses [N] before the step."""
+    """One SGD step of all networks on the batch x [B, inputs], y [B]; the losses [N], penalty apart, before the
+    step. l1 [N] are the weights of the penalty; None: no network has one.
+    """
     parameters = networks.parameters
-    loss = _cross_entropy(networks._forward(x, training=True), y).mean(1)
+    if l1 is None:
+        loss = _cross_entropy(networks._forward(x, training=True), y).mean(1)
+        minimised = loss
+    else:
+        layers = [h for _, h in networks._layers(x, training=True)]
+        loss = _cross_entropy(networks._last(layers[-1]), y).mean(1)
+        minimised = loss + l1 * torch.stack([h.abs().sum(2).mean(1) for h in layers]).sum(0)
     # The networks share no parameter, so the gradient of the sum holds each network's own gradient.
-    gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), materialize_grads=True)
+    gradients = torch.autograd.grad(minimised.sum(), list(parameters.values()), materialize_grads=True)
     with torch.no_grad():
         for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
             torch.add(gradient, velocity[name], alpha=momentum, out=velocity[name])
@@ -166,14 +187,16 @@ def _batches(count: int, batch_size: int, epochs: int, seed: int) -> Iterator[Te
 
 def _rates(networks: Networks) -> dict[str, Tensor]:
     """Each network's learning rate, in a shape that broadcasts over each parameter."""
-    rates = torch.tensor(
-        [d.learning_rate for d in networks.designs], dtype=networks.dtype, device=networks.device
-    )
+    rates = _per_design(networks, [design.learning_rate for design in networks.designs])
     each = rates.view(-1, 1, 1)
     return {
         name: rates.repeat_interleave(networks.width) if name == "first" else each
         for name in networks.parameters
     }
+
+
+def _per_design(networks: Networks, numbers: list[float]) -> Tensor:
+    return torch.tensor(numbers, dtype=networks.dtype, device=networks.device)
 
 
 def _note_divergence(diverged_at: Tensor, losses: Tensor, start: int) -> None:

@@ -19,6 +19,10 @@ MIXED = [
     Design("sigmoid", seed=7, gain="pytorch"),
     Design(activations.get("sigmoid").steeper(4), seed=8),
     Design("relu", seed=9, norm="batch", gain="he"),
+    Design("sigmoid", seed=10, norm="layer"),
+    Design("gelu", seed=11, norm="layer", residual=True),
+    Design("relu", seed=12, norm="batch", gain="he", residual=True),
+    Design("tanh", seed=13, residual=True),
 ]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -43,7 +47,21 @@ class Phi(nn.Module):
         return self.function(z)
 
 
-def plain(nets: Networks, number: int) -> nn.Sequential:
+class Plain(nn.Sequential):
+    """Layers of torch.nn; with residual paths a linear layer's output is added to that of the one before."""
+
+    residual = False
+
+    def forward(self, x):
+        stream = 0.0
+        for module in self:
+            x = module(x)
+            if isinstance(module, nn.Linear) and module is not self[-1] and self.residual:
+                x = stream = stream + x
+        return x
+
+
+def plain(nets: Networks, number: int) -> Plain:
     """Network ``number`` as layers of torch.nn with copies of its weights."""
     layers, design, p = [], nets.designs[number], nets.parameters
     for layer in range(nets.depth + 1):
@@ -54,14 +72,17 @@ def plain(nets: Networks, number: int) -> nn.Sequential:
             linear.bias.copy_(bias)
         layers.append(linear)
         if layer < nets.depth:
-            if design.norm == "batch":
-                norm = nn.BatchNorm1d(nets.width, dtype=nets.dtype)
+            if design.norm != "none":
+                kind = nn.BatchNorm1d if design.norm == "batch" else nn.LayerNorm
+                norm = kind(nets.width, dtype=nets.dtype)
                 with torch.no_grad():
                     norm.weight.copy_(p["scale"][layer, number, 0])
                     norm.bias.copy_(p["shift"][layer, number, 0])
                 layers.append(norm)
             layers.append(Phi(design.activation))
-    return nn.Sequential(*layers)
+    model = Plain(*layers)
+    model.residual = design.residual
+    return model
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +132,11 @@ def test_forward_train_and_eval(dtype, depth, width, outputs):
     assert torch.equal(before[0], nets.running_mean) and torch.equal(before[1], nets.running_var)
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
-def test_gradients(norm):
-    nets = Networks(grid(activation=["tanh", "relu"], norm=norm, seed=[0, 1]), 12, 3, 6, dtype=torch.float64)
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_gradients(norm, residual):
+    designs = grid(activation=["tanh", "relu"], norm=norm, residual=residual, seed=[0, 1])
+    nets = Networks(designs, 12, 3, 6, dtype=torch.float64)
     shake(nets)
     x, names = examples(dtype=torch.float64), list(nets.parameters)
     gradients = dict(
@@ -138,7 +161,7 @@ def test_gradients(norm):
             torch.testing.assert_close(gradients["bias"][layer, i, 0], linears[layer].bias.grad, **close)
         torch.testing.assert_close(gradients["last"][i], linears[3].weight.grad.T, **close)
         torch.testing.assert_close(gradients["last_bias"][i, 0], linears[3].bias.grad, **close)
-        for layer, module in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
+        for layer, module in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
             torch.testing.assert_close(gradients["scale"][layer, i, 0], module.weight.grad, **close)
             torch.testing.assert_close(gradients["shift"][layer, i, 0], module.bias.grad, **close)
 
@@ -162,6 +185,28 @@ def test_trace_in_training_gives_normalised_z():
     for layer in z:
         torch.testing.assert_close(layer.mean(1), torch.zeros(1, 5), rtol=0, atol=1e-6)
         torch.testing.assert_close(layer.var(1, correction=0), torch.ones(1, 5), rtol=1e-3, atol=0)
+
+
+def test_layer_norm_is_over_the_units_of_each_example():
+    nets = Networks([Design("relu", norm="layer")], 12, 2, 50)
+    for training in (True, False):
+        for layer in nets.trace(examples(1), training=training).z:  # one example is enough
+            torch.testing.assert_close(layer.mean(2), torch.zeros(1, 1), rtol=0, atol=1e-6)
+            torch.testing.assert_close(layer.var(2, correction=0), torch.ones(1, 1), rtol=1e-3, atol=0)
+
+
+def test_residual_paths_add_up():
+    nets = Networks([Design("tanh", residual=True, bias=0.5)], 12, 3, 5)
+    z, h, _ = nets.trace(examples())
+    torch.testing.assert_close(z[2], z[1] + h[1] @ nets.weight(2) + 0.5)
+    torch.testing.assert_close(z[1], z[0] + h[0] @ nets.weight(1) + 0.5)
+
+
+def test_arms():
+    assert [d.arm for d in MIXED[-4:]] == [
+        "sigmoid + layer norm", "GELU + layer norm + residual", "ReLU + batch norm + residual", "tanh + residual"
+    ]  # fmt: skip
+    assert Design("relu").arm == "ReLU"
 
 
 def test_weight_shapes_and_views():
@@ -251,8 +296,14 @@ def test_the_same_name_is_not_the_same_activation():
 
 def test_attributes():
     nets = Networks(MIXED, 12, 3, 5, dtype=torch.float64)
-    assert len(nets) == 7 and nets.normalised and nets.dtype == torch.float64 and nets.device.type == "cpu"
+    assert (
+        len(nets) == len(MIXED)
+        and nets.normalised
+        and nets.dtype == torch.float64
+        and nets.device.type == "cpu"
+    )
     assert not Networks(MIXED[:2], 12, 3, 5).normalised
+    assert not Networks([Design("relu", norm="layer")], 12, 3, 5).normalised  # by the batch, that is
     assert all(p.requires_grad and p.is_contiguous() for p in nets.parameters.values())
 
 
@@ -293,7 +344,11 @@ def test_describe_names_the_activation():
         ({"gain": "pytorch", "bias": 1}, "leave bias at 0, got 1"),
         ({"bias": math.inf}, "a bias must be a finite number, got inf"),
         ({"bias": "0"}, "a bias must be"),
-        ({"norm": "layer"}, "unknown normalisation 'layer'; known are: none, batch"),
+        ({"norm": "group"}, "unknown normalisation 'group'; known are: none, batch, layer"),
+        ({"l1": -1e-3}, "an l1 penalty must be a finite number from 0, got -0.001"),
+        ({"l1": math.nan}, "an l1 penalty"),
+        ({"l1": "1"}, "an l1 penalty"),
+        ({"residual": 1}, "residual must be True or False, got 1"),
         ({"norm": None}, "unknown normalisation None"),
         ({"learning_rate": -0.1}, "a learning rate must be a finite number above 0, got -0.1"),
         ({"learning_rate": 0}, "a learning rate must be"),
@@ -347,7 +402,7 @@ def test_one_example_cannot_be_normalised():
     nets = Networks(MIXED, 12, 2, 5)
     with pytest.raises(ValueError, match="batch norm in training mode needs at least 2 examples"):
         nets(examples(1), training=True)
-    assert nets(examples(1)).shape == (7, 1, 10)
+    assert nets(examples(1)).shape == (len(MIXED), 1, 10)
     assert Networks(MIXED[:2], 12, 2, 5)(examples(1), training=True).shape == (2, 1, 10)
 
 

@@ -16,7 +16,8 @@ from course_utils.networks import Design, Networks, grid
 
 INPUTS, CLASSES, BATCH = 12, 4, 20
 COLUMNS = [
-    *("network", "arm", "activation", "seed", "gain", "bias", "norm", "learning_rate", "epoch", "step"),
+    *("network", "arm", "activation", "seed", "gain", "bias", "norm", "learning_rate", "l1", "residual"),
+    *("epoch", "step"),
     *("train_loss", "test_loss", "test_accuracy", "diverged"),
 ]
 RATES = [
@@ -30,6 +31,12 @@ NORMALISED = [
     Design("relu", seed=1, gain="he", norm="batch", learning_rate=0.05),
     Design("sigmoid", seed=2, norm="batch", learning_rate=0.2),
     Design("sigmoid", seed=3, learning_rate=0.2),
+]
+PATHS = [
+    Design("sigmoid", seed=1, norm="layer", learning_rate=0.2),
+    Design("relu", seed=2, gain="he", norm="layer", residual=True, learning_rate=0.05),
+    Design("gelu", seed=3, norm="batch", residual=True, learning_rate=0.05),
+    Design("tanh", seed=4, residual=True, learning_rate=0.05),
 ]
 
 
@@ -67,7 +74,9 @@ def train_plain(nets, number, data, epochs=1, batch_size=BATCH, momentum=0.9, or
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
-@pytest.mark.parametrize("designs", [RATES, NORMALISED], ids=["plain", "batch norm"])
+@pytest.mark.parametrize(
+    "designs", [RATES, NORMALISED, PATHS], ids=["plain", "batch norm", "layer norm and residual"]
+)
 @pytest.mark.parametrize(("momentum", "depth"), [(0.9, 3), (0.0, 2), (0.5, 1)])
 def test_twenty_steps_against_torch(dtype, tolerance, designs, momentum, depth):
     nets, data = Networks(designs, INPUTS, depth, 9, CLASSES, dtype=dtype), dataset()
@@ -86,11 +95,12 @@ def test_twenty_steps_against_torch(dtype, tolerance, designs, momentum, depth):
             p = nets.parameters
             bias = p["bias"][layer, i, 0] if layer < depth else p["last_bias"][i, 0]
             torch.testing.assert_close(bias, linear.bias, **close)
-        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
+        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
             torch.testing.assert_close(nets.parameters["scale"][layer, i, 0], norm.weight, **close)
             torch.testing.assert_close(nets.parameters["shift"][layer, i, 0], norm.bias, **close)
-            torch.testing.assert_close(nets.running_mean[layer, i, 0], norm.running_mean, **close)
-            torch.testing.assert_close(nets.running_var[layer, i, 0], norm.running_var, **close)
+            if isinstance(norm, nn.BatchNorm1d):
+                torch.testing.assert_close(nets.running_mean[layer, i, 0], norm.running_mean, **close)
+                torch.testing.assert_close(nets.running_var[layer, i, 0], norm.running_var, **close)
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
@@ -106,8 +116,49 @@ def test_alone_as_among_others(activation, norm, threads):
             torch.testing.assert_close(alone, together[:, i], rtol=1e-6, atol=0)
 
 
+def test_l1_against_torch():
+    """The penalty is added to what is minimised, in the networks that have one, and not to the reported loss."""
+    designs = [
+        Design("relu", seed=1, gain="he", learning_rate=0.05),
+        Design("tanh", seed=2, l1=0.02, residual=True),
+    ]
+    nets, data = Networks(designs, INPUTS, 3, 9, CLASSES, dtype=torch.float64), dataset()
+    model, optimiser = plain(nets, 1), None
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    kept: list[torch.Tensor] = []
+    for module in model:
+        if not isinstance(module, nn.Linear):
+            module.register_forward_hook(lambda _m, _x, h: kept.append(h))
+    _, untouched = train_plain(nets, 0, data)
+    losses = []
+    for batch in order(len(data), BATCH, 1, 0):
+        kept.clear()
+        loss = nn.functional.cross_entropy(model(data.images[batch].double()), data.labels[batch])
+        penalty = 0.02 * sum(h.abs().sum(1).mean() for h in kept)
+        optimiser.zero_grad()
+        (loss + penalty).backward()
+        optimiser.step()
+        losses.append(loss.item())
+    found = training.train(nets, data, batch_size=BATCH).losses
+    torch.testing.assert_close(found[:, 1], torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=0)
+    torch.testing.assert_close(found[:, 0], untouched, rtol=1e-9, atol=0)
+
+
+def test_watch_sees_the_start_and_every_epoch():
+    nets, data, seen = Networks(RATES, INPUTS, 2, 5, CLASSES), dataset(), []
+    start = nets.weight(0).detach().clone()
+
+    def watch(networks, epoch):
+        seen.append((epoch, networks.weight(0).detach().clone()))
+
+    history = training.train(nets, data, epochs=3, batch_size=BATCH, watch=watch)
+    assert [epoch for epoch, _ in seen] == [0, 1, 2, 3] == history.table.epoch.unique().tolist()
+    assert torch.equal(seen[0][1], start) and torch.equal(seen[-1][1], nets.weight(0))
+    assert not torch.equal(seen[1][1], seen[2][1])
+
+
 def test_order_of_the_networks_does_not_matter():
-    mixed, data = [*RATES, *NORMALISED], dataset()
+    mixed, data = [*RATES, *NORMALISED, *PATHS], dataset()
     there = training.train(Networks(mixed, INPUTS, 3, 16, CLASSES), data, batch_size=BATCH).losses
     back = training.train(Networks(mixed[::-1], INPUTS, 3, 16, CLASSES), data, batch_size=BATCH).losses
     torch.testing.assert_close(there, back.flip(1), rtol=1e-6, atol=0)
