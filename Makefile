@@ -14,7 +14,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh bench publish clean
+.PHONY: help setup lab test lint run refresh html bench publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -23,6 +23,7 @@ help:
 	@echo "  make test       lint, types, unit tests, and every cell of every notebook"
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
 	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
+	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
 	@echo "  make bench      time the batched networks beside a plain loop"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
@@ -63,6 +64,9 @@ run: $(READY)
 
 refresh: $(READY)
 	@$(PY) -m course_utils refresh $(ARGS)
+
+html: $(READY)
+	@$(PY) -m course_utils html
 
 bench: $(READY)
 	@$(PY) -m course_utils bench $(ARGS)

@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     publish = chores.add_parser("publish", help="write the repository's name into badges and notebooks")
     publish.add_argument("repository", help="owner/name, as on GitHub")
     publish.add_argument("--branch", help="the branch that Colab and Binder open (default: as it is now)")
+    chores.add_parser("html", help="write the stored notebooks as linked pages into build/html")
     chores.add_parser("verdicts", help="print the verdicts stored in the notebooks")
     return top
 
@@ -47,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from course_utils.maintain import publish
 
         return publish.main(options.repository, options.branch)
+    if options.chore == "html":
+        from course_utils.maintain import pages
+
+        return pages.main()
     from course_utils.maintain import execute
 
     if options.chore == "run":

@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 CONDA_NAMES = {"pytorch-cpu": "torch"}
-ONLY_FOR_AUTHORS = {"ruff", "mypy", "pandas-stubs"}  # no reader on Binder or conda needs them
+ONLY_FOR_AUTHORS = {
+    "ruff",
+    "mypy",
+    "pandas-stubs",
+    "nbconvert",
+    "latex2mathml",
+}  # no reader on Binder or conda needs them
 
 
 def wanted() -> dict[str, SpecifierSet]:

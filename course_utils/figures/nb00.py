@@ -5,11 +5,11 @@ import math
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from torch import Tensor
 
 from course_utils import activations, plots
 from course_utils.data import Dataset
+from course_utils.figures import tiles
 
 __all__ = ["claims_map", "hook", "one_of_each"]
 
@@ -24,8 +24,6 @@ TITLES = {
     "08": "Cost",
     "09": "Verdict",
 }
-GREYS = {"holds": "#0173b2", "fails": "#d55e00", "depends": "#ece133", "unproven": "#949494", "open": "white"}
-MARKS = {"holds": "✓", "fails": "✗", "depends": "◐", "unproven": "?", "open": ""}
 
 
 def hook(curves: pd.DataFrame, chance: float) -> Figure:
@@ -84,27 +82,13 @@ def claims_map(overview: pd.DataFrame) -> Figure:
     judged = int((overview["verdict"] != "open").sum())
     figure, ax = plots.axes(
         f"{len(overview)} things that people said, each with a home: {judged} judged so far",
-        "blue ✓ holds · orange ✗ fails · yellow ◐ depends · grey ? unproven · white: not tried yet",
+        tiles.KEY,
         size=(7.2, 3.9),
     )
     for y, (notebook, title) in enumerate(TITLES.items()):
         ax.text(-0.3, y, f"{notebook} {title}", ha="right", va="center", fontsize=9.5, color=plots.INK)
         for x, (_, claim) in enumerate(overview[overview["notebook"] == notebook].iterrows()):
-            colour, mark = GREYS[claim["verdict"]], MARKS[claim["verdict"]]
-            box = FancyBboxPatch(
-                (x, y - 0.38),
-                0.86,
-                0.76,
-                boxstyle="round,pad=0,rounding_size=0.08",
-                fc=colour,
-                ec="0.55",
-                lw=0.8,
-            )
-            ax.add_patch(box)
-            ink = "white" if claim["verdict"] in ("holds", "fails") else plots.INK
-            ax.text(
-                x + 0.43, y, f"{claim['id']} {mark}".strip(), ha="center", va="center", fontsize=8, color=ink
-            )
+            tiles.draw(ax, x, y, claim["id"], claim["verdict"])
     ax.set_xlim(-3.2, 10.2)
     ax.set_ylim(len(TITLES) - 0.5, -0.5)
     ax.set_axis_off()

@@ -1,0 +1,81 @@
+"""Checks of notebook 09, Verdict."""
+
+from collections.abc import Callable
+from typing import Any
+
+from course_utils import activations, theory
+from course_utils.exercises import Exercise, Off, number, option
+
+__all__ = ["EXERCISES"]
+
+
+def _how_many(answer: Any) -> None:
+    letter = option(answer, "abc")
+    if letter == "a":
+        raise Off("More than that: the register has many small facts beside its bold theses.")
+    if letter == "c":
+        raise Off("Fewer: most claims that do not hold are not false either, but lack a condition.")
+
+
+def _default(answer: Any) -> None:
+    value, factor = number(answer), float(theory.gradient_factor("relu", "pytorch"))
+    if abs(value - factor) < 1e-2:
+        raise Off("That is the factor of one layer. Twenty of them multiply.")
+    if abs(value - 20 * factor) < 0.1:
+        raise Off("The factors of the layers multiply; they do not add up.")
+    if value >= 1:
+        raise Off("The gradient shrinks: the factor of one layer is below 1.")
+    if not 0 < value or abs(value / factor**20 - 1) > 0.02:
+        raise Off(f"Raise the factor of one layer, {factor:.4f}, to the power of 20.")
+
+
+def _growth(answer: Any) -> None:
+    value, factor = number(answer), float(theory.batch_norm_growth("relu"))
+    if abs(value - factor) < 2e-2:
+        raise Off("That is one layer. From the last of 30 layers to the first there are 29 steps.")
+    if abs(value / factor**30 - 1) < 0.02:
+        raise Off("Thirty layers, but 29 steps between the last and the first.")
+    if abs(value / theory.batch_norm_growth("relu") ** (2 * 29) - 1) < 0.02:
+        raise Off("That is the factor of the squared gradient; its root is asked for.")
+    if abs(value / factor**29 - 1) > 0.02:
+        raise Off(f"Raise the factor of one layer, {factor:.4f}, to the power of 29.")
+
+
+def _advice(answer: Any) -> None:
+    if not callable(answer):
+        raise Off(f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ...")
+    for depth, residual, norm in (
+        (5, False, "none"),
+        (5, False, "batch"),
+        (30, False, "none"),
+        (30, False, "batch"),
+    ):
+        name = _known(answer, depth, residual, norm)
+        factor = theory.gradient_factor(name, "he") if norm == "none" else theory.batch_norm_growth(name)
+        total = float(factor) ** (depth - 1)
+        if not 1 / 20 < total < 20:
+            verb = "vanishes" if total < 1 else "explodes"
+            raise Off(
+                f"{depth} layers, norm {norm!r}: with {name} the gradient {verb}, by a factor of {total:.2g}."
+            )
+    _known(answer, 30, True, "layer")
+
+
+def _known(advise: Callable[..., Any], depth: int, residual: bool, norm: str) -> str:
+    """What the reader's function advises for one case, if it is the name of a nonlinear activation."""
+    name = advise(depth, residual, norm)
+    if not isinstance(name, str) or name not in activations.names():
+        raise Off(f"For depth {depth} and norm {norm!r} it gives {name!r}, which the registry does not know.")
+    if name == "identity":
+        raise Off("The identity keeps every gradient, but a stack of linear layers is one linear layer.")
+    return name
+
+
+EXERCISES = {
+    "9.1": Exercise(
+        _how_many, "Between ten and twenty: fewer than half, and few of the others are plainly false."
+    ),
+    "9.2": Exercise(_default, "√⅓ · √½ per layer: two hundred-millionths are left after 20 layers of ReLU."),
+    "9.3": Exercise(_growth, "Hundreds: no learning rate suits the first layer and the last one as well."),
+    "9.4": Exercise(_advice, "By theory its gradient keeps its size in all cases asked for."),
+}

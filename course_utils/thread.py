@@ -1,0 +1,86 @@
+"""Thread: who said what, and what became of it: the register's verdicts by person, and the way to each card."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from course_utils import claims
+
+__all__ = ["by_person", "links", "places", "tally"]
+
+
+def by_person(overview: pd.DataFrame) -> pd.DataFrame:
+    """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict.
+
+    A claim that three people made counts for each of them. Rows keep the register's order.
+
+    Raises:
+        ValueError: a column of the overview is missing.
+    """
+    for column in ("id", "who", "says", "verdict"):
+        if column not in overview.columns:
+            raise ValueError(
+                f"the overview has no column {column!r}; it has: {', '.join(map(str, overview.columns))}"
+            )
+    people = overview["who"].map(lambda who: [re.sub(r" \d{4}$", "", name) for name in who.split(", ")])
+    exploded = overview.assign(person=people).explode("person", ignore_index=True)
+    return exploded[["person", "id", "says", "verdict"]]
+
+
+def tally(people: pd.DataFrame, ids: str = "C") -> pd.DataFrame:
+    """How often each person was right: one row per person, most claims first.
+
+    Args:
+        people: as :func:`by_person`.
+        ids: "C" counts claims and questions (default), "E" slips.
+
+    Returns:
+        Columns person, claims, and one for each verdict (holds, depends, fails, unproven, open) with a count.
+
+    Raises:
+        ValueError: other ids.
+    """
+    if ids not in ("C", "E"):
+        raise ValueError(f'ids must be "C" (claims) or "E" (slips), got {ids!r}')
+    kept = people[people["id"].str.startswith(ids)]
+    counts = pd.crosstab(kept["person"], kept["verdict"])
+    counts = counts.reindex(columns=[*claims.VERDICTS, "open"], fill_value=0)
+    counts.insert(0, "claims", counts.sum(axis=1))
+    order = [*kept["person"].unique()]
+    counts = counts.loc[sorted(order, key=lambda name: -counts.loc[name, "claims"])]
+    return counts.reset_index().rename_axis(columns=None)
+
+
+def places(folder: Path | None = None) -> dict[str, str]:
+    """Where each stored card stands: id -> "05_dead_units.ipynb#cell-id=nb05-034", a link from a neighbouring notebook.
+
+    JupyterLab and the HTML pages of the course jump to the cell; elsewhere the notebook opens at its top.
+    ``folder`` defaults to the course's own notebooks.
+    """
+    found = {}
+    for path in sorted((folder or claims.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                text = "".join(output.get("data", {}).get("text/plain", ""))
+                card = re.match(r"\[([CE]\d\d?)\] \w+ \((?:measured|cited)\)", text)
+                if card:
+                    found[card[1]] = f"{path.name}#cell-id={cell['id']}"
+    return found
+
+
+def links(board: pd.DataFrame, to: dict[str, str]) -> None:
+    """Show ``claims.scoreboard()`` with each id a link to the cell that decided it; as plain text for other readers."""
+    from IPython.display import display
+
+    with pd.option_context("display.max_colwidth", None):
+        page = (
+            board.map(html.escape)
+            .assign(id=[f'<a href="{to[name]}">{name}</a>' for name in board["id"]])
+            .to_html(index=False, border=0, justify="left", escape=False)
+            .replace("<td>", '<td style="text-align: left">')
+        )
+        plain = board.to_string(index=False, justify="left")
+    display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,64 @@
+"""The verdicts by person, against counts by hand, and the links to the cards."""
+
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from course_utils import claims, thread
+
+OVERVIEW = pd.DataFrame(
+    {
+        "id": ["C01", "C02", "E1"],
+        "who": ["Ann 2014, Bob B. 2015", "Bob B. 2016", "Ann 2014"],
+        "says": ["x", "y", "z"],
+        "notebook": ["01"] * 3,
+        "verdict": ["holds", "depends", "fails"],
+    }
+)
+
+
+def test_a_claim_counts_for_everyone_who_made_it() -> None:
+    people = thread.by_person(OVERVIEW)
+    rows = list(zip(people["person"], people["id"], people["verdict"], strict=True))
+    assert rows == [
+        ("Ann", "C01", "holds"), ("Bob B.", "C01", "holds"), ("Bob B.", "C02", "depends"), ("Ann", "E1", "fails")
+    ]  # fmt: skip
+
+
+def test_tally() -> None:
+    people = thread.by_person(OVERVIEW)
+    counts = thread.tally(people)
+    assert counts.columns.tolist() == ["person", "claims", *claims.VERDICTS, "open"]
+    assert counts.to_numpy().tolist() == [["Bob B.", 2, 1, 0, 1, 0, 0], ["Ann", 1, 1, 0, 0, 0, 0]]
+    assert thread.tally(people, "E").to_numpy().tolist() == [["Ann", 1, 0, 1, 0, 0, 0]]
+    with pytest.raises(ValueError, match="got 'X'"):
+        thread.tally(people, "X")
+    with pytest.raises(ValueError, match="no column 'who'"):
+        thread.by_person(OVERVIEW.drop(columns="who"))
+
+
+def test_the_whole_register_has_its_people() -> None:
+    people = thread.by_person(claims.overview())
+    assert set(people["id"]) == set(claims.register())
+    assert thread.tally(people)["claims"].sum() == people["id"].str.startswith("C").sum()
+
+
+def test_places_point_at_the_cards() -> None:
+    to, folder = thread.places(), Path(claims.ROOT / "notebooks")
+    assert set(to) == set(claims.scoreboard()["id"])
+    for name, link in to.items():
+        notebook, _, cell_id = link.partition("#cell-id=")
+        book = nbformat.read(folder / notebook, as_version=4)
+        (cell,) = [cell for cell in book.cells if cell.id == cell_id]
+        assert f'"{name}"' in cell.source, f"{link} is not where {name} is judged"
+
+
+def test_links(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    board = pd.DataFrame({"id": ["C01"], "verdict": ["holds"], "figure": ["a < b"], "notebook": ["01_x"]})
+    thread.links(board, {"C01": "01_x.ipynb#cell-id=q"})
+    assert '<a href="01_x.ipynb#cell-id=q">C01</a>' in shown[0]["text/html"]
+    assert "a &lt; b" in shown[0]["text/html"] and "a < b" in shown[0]["text/plain"]
