@@ -14,7 +14,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh html bench publish clean
+.PHONY: help setup lab test lint run refresh html e2e bench publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -24,6 +24,7 @@ help:
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
 	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
 	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
+	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      time the batched networks beside a plain loop"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
@@ -67,6 +68,11 @@ refresh: $(READY)
 
 html: $(READY)
 	@$(PY) -m course_utils html
+
+# Debian and Ubuntu: apt install chromium. Without a browser the tests are skipped and say so.
+e2e: $(READY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[e2e]"
+	COURSE_E2E=1 $(PY) -m pytest tests/e2e -s -rs $(ARGS)
 
 bench: $(READY)
 	@$(PY) -m course_utils bench $(ARGS)

@@ -15,6 +15,11 @@ body { max-width: 56rem; margin: 1rem auto; padding: 0 1rem; }
 nav.course { font-size: 0.9rem; margin: 0.5rem 0; }
 nav.course a { margin-right: 1rem; }
 .jp-OutputArea-output img { max-width: 100%; height: auto; }
+.jp-RenderedHTMLCommon a { text-decoration: underline !important; }
+:root { --jp-mirror-editor-number-color: #005a00; --jp-mirror-editor-comment-color: #2f5757;
+  --jp-mirror-editor-keyword-color: #006000; --jp-mirror-editor-operator-color: #7a00c0;
+  --jp-mirror-editor-string-color: #a01818; --jp-mirror-editor-variable-color: #1a1a1a; }
+.jp-InputPrompt, .jp-OutputPrompt { color: #595959 !important; opacity: 1 !important; }
 </style>
 """
 
