@@ -1,0 +1,537 @@
+"""Cost: the time of activations and of whole training steps, the memory that the backward pass needs, sparse products.
+
+Times are seconds on this machine, on one thread, and only their ratios are worth keeping. Things that are compared take
+turns, and of each the least time counts: other programs can make a block of calls slower, but not faster.
+"""
+
+import itertools
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.benchmark import Timer
+
+from course_utils import activations, machine
+from course_utils.activations import LEAK, Activation
+
+__all__ = [
+    "Kernel",
+    "break_even",
+    "caches",
+    "element_times",
+    "gather_product",
+    "kept_bytes",
+    "kept_per_unit",
+    "kernel",
+    "race",
+    "sparse_times",
+    "speed_up_at",
+    "step",
+    "step_flops",
+    "step_times",
+    "steps_to",
+    "to_csr",
+]
+
+_CPU = Path("/sys/devices/system/cpu/cpu0/cache")
+_BLOCK = 5e-4  # seconds: what is quicker is called many times in a row
+_SLOW = 5e-3  # seconds: from here on one call is timed
+_SETTLED = 0.03  # a round that betters no arm by more than this share is a quiet one
+_QUIET = 2  # rounds
+_aten = torch.ops.aten
+
+
+class Kernel(NamedTuple):
+    """How PyTorch computes an activation: one pass over the array each way.
+
+    forward: z -> h. backward: (dL/dh, z, h) -> dL/dz, the routine that autograd calls. needs: which of z and h
+    ``backward`` reads: "h", "z", or "" for neither. in_place: z -> h written over z, or None.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    needs: str
+    in_place: Callable[[Tensor], Tensor] | None = None
+
+
+_KERNELS = {
+    "sigmoid": Kernel(torch.sigmoid, lambda g, z, h: _aten.sigmoid_backward(g, h), "h", torch.sigmoid_),
+    "tanh": Kernel(torch.tanh, lambda g, z, h: _aten.tanh_backward(g, h), "h", torch.tanh_),
+    "relu": Kernel(torch.relu, lambda g, z, h: _aten.threshold_backward(g, h, 0), "h", torch.relu_),
+    "leaky_relu": Kernel(
+        lambda z: functional.leaky_relu(z, LEAK),
+        lambda g, z, h: _aten.leaky_relu_backward(g, z, LEAK, False),
+        "z",
+        lambda z: functional.leaky_relu(z, LEAK, inplace=True),
+    ),
+    "elu": Kernel(
+        functional.elu,
+        lambda g, z, h: _aten.elu_backward(g, 1, 1, 1, False, z),
+        "z",
+        lambda z: functional.elu(z, inplace=True),
+    ),
+    "softplus": Kernel(functional.softplus, lambda g, z, h: _aten.softplus_backward(g, z, 1, 20), "z"),
+    "gelu": Kernel(functional.gelu, lambda g, z, h: _aten.gelu_backward(g, z), "z"),
+    "silu": Kernel(
+        functional.silu,
+        lambda g, z, h: _aten.silu_backward(g, z),
+        "z",
+        lambda z: functional.silu(z, inplace=True),
+    ),
+    "identity": Kernel(torch.clone, lambda g, z, h: g.clone(), ""),
+}
+
+
+def kernel(activation: str | Activation) -> Kernel:
+    """PyTorch's own routines for an activation of the registry; "identity" is a plain copy, the least one can do.
+
+    An activation that a reader has registered has no routine of its own: its forward pass is its ``value``, its
+    backward pass dL/dh times its ``slope``.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    entry = activations.get(activation)
+    if entry.name in _KERNELS:
+        return _KERNELS[entry.name]
+    return Kernel(entry.value, lambda g, z, h: g * entry.slope(z), "z")
+
+
+def race(
+    arms: Mapping[str, Callable[[], object]], rounds: tuple[int, int] = (3, 12), seconds: float = 1.5
+) -> dict[str, float]:
+    """Seconds per call of each arm, on one thread: the least over rounds in which the arms take turns.
+
+    In a round each arm is timed over a block of calls, of about half a millisecond, by torch.utils.benchmark (which calls
+    it a few times first, without the clock); an arm that takes more than 5 ms is timed over one call, without more ado.
+    Rounds go on until two in a row have bettered no arm by more than 3 %, within ``rounds``; after the least number of
+    rounds they also end when ``seconds`` are over. The number of torch threads is put back.
+
+    Args:
+        arms: name -> function without arguments.
+        rounds: least and largest number of rounds.
+        seconds: see above.
+
+    Raises:
+        ValueError: no arm, or rounds that are not two whole numbers 1 <= least <= largest, or seconds below 0.
+    """
+    least, largest = _whole("the least number of rounds", rounds[0]), _whole("rounds", rounds[1])
+    if not arms or largest < least or not seconds >= 0:
+        raise ValueError(
+            "a race needs at least one arm, rounds as (least, largest) and seconds from 0; "
+            f"got {len(arms)} arms, rounds {rounds!r}, {seconds!r} seconds"
+        )
+    with machine.threads(1):
+        start, quiet = time.perf_counter(), 0
+        timers = {name: Timer("arm()", globals={"arm": arm}) for name, arm in arms.items()}
+        best = {name: timer.timeit(1).median for name, timer in timers.items()}
+        calls = {name: max(1, min(1000, math.ceil(_BLOCK / max(t, 1e-9)))) for name, t in best.items()}
+        for turn in range(1, largest):
+            if turn >= least and (quiet >= _QUIET or time.perf_counter() - start > seconds):
+                break
+            order = list(timers) if turn % 2 else list(timers)[::-1]
+            found = {name: _clock(arms[name], timers[name], calls[name], best[name]) for name in order}
+            quiet = 0 if any(found[name] < (1 - _SETTLED) * best[name] for name in found) else quiet + 1
+            best = {name: min(best[name], found[name]) for name in best}
+    return best
+
+
+def _clock(arm: Callable[[], object], timer: Timer, calls: int, expected: float) -> float:
+    if expected < _SLOW:
+        return float(timer.timeit(calls).median)
+    start = time.perf_counter()
+    arm()
+    return time.perf_counter() - start
+
+
+def element_times(
+    names: Sequence[str | Activation], sizes: Sequence[int], rounds: tuple[int, int] = (3, 10), seed: int = 0
+) -> pd.DataFrame:
+    """Time per element of each activation's forward and backward pass, into fresh memory, as in a network.
+
+    The pre-activations are float32 draws from N(0, 1); they stay where they are between calls, so a small array is
+    found in the cache.
+
+    Returns:
+        One row per activation, size and pass. Columns: activation (its name), elements, pass ("forward" or
+        "backward"), nanoseconds (per element).
+
+    Raises:
+        ValueError: no or an unknown activation, no size, a size below 1, or rounds as :func:`race` refuses them.
+    """
+    entries = [activations.get(name) for name in names]
+    sizes = [_whole("the number of elements", size) for size in sizes]
+    if not entries or not sizes:
+        raise ValueError(f"at least one activation and one size are needed, got {names!r} and {sizes!r}")
+    rows = []
+    for size in sizes:
+        found = race(_passes(entries, (size,), seed), rounds)
+        for entry, way in itertools.product(entries, ("forward", "backward")):
+            took = found[f"{entry.name} {way}"] / size
+            rows.append({"activation": entry.name, "elements": size, "pass": way, "nanoseconds": took * 1e9})
+    return pd.DataFrame(rows)
+
+
+def _passes(
+    entries: Sequence[Activation], shape: tuple[int, ...], seed: int
+) -> dict[str, Callable[[], object]]:
+    """Arms "name forward" and "name backward" for :func:`race`, on one z and one dL/dh of that shape."""
+    generator = torch.Generator().manual_seed(seed)
+    z, g = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+
+    def arms(entry: Activation) -> tuple[Callable[[], object], Callable[[], object]]:
+        routine, h = kernel(entry), kernel(entry).forward(z)
+        h = h if "h" in routine.needs else z  # what is not needed is not kept
+        return lambda: routine.forward(z), lambda: routine.backward(g, z, h)
+
+    passes = {}
+    for entry in entries:
+        passes[f"{entry.name} forward"], passes[f"{entry.name} backward"] = arms(entry)
+    return passes
+
+
+def caches() -> dict[str, int]:
+    """Bytes of this machine's data caches, {"L1": ..., "L2": ..., "L3": ...}; only those that can be read.
+
+    Reads /sys/devices/system/cpu/cpu0/cache, which Linux has; elsewhere the result is empty. In a virtual machine
+    these are the figures that its host hands on.
+    """
+    found = {}
+    for index in sorted(_CPU.glob("index*")):
+        try:
+            level, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+            if kind in ("Data", "Unified"):
+                unit = {"K": 2**10, "M": 2**20, "G": 2**30}
+                found[f"L{int(level)}"] = int(size[:-1]) * unit[size[-1]] if size[-1:] in unit else int(size)
+        except (OSError, ValueError, IndexError):  # another form: not read
+            continue
+    return dict(sorted(found.items()))
+
+
+def step(
+    activation: str | Activation | None,
+    width: int,
+    depth: int = 3,
+    batch: int = 250,
+    inputs: int = 196,
+    outputs: int = 10,
+    seed: int = 0,
+) -> Callable[[], float]:
+    """A whole training step in plain PyTorch, as a function to be called: it takes the step and gives back the loss.
+
+    inputs -> depth x width -> outputs, float32, weights from N(0, 2 / fan_in), zero biases; one batch of random inputs
+    and labels; forward pass, cross-entropy, backward pass, torch.optim.SGD with momentum 0.9 and a learning rate so
+    small that a thousand steps change nothing to speak of.
+
+    Args:
+        activation: None leaves the activations out: the rest of the step.
+        width, depth, batch, inputs, outputs: whole numbers of at least 1.
+        seed: of weights, inputs and labels.
+
+    Raises:
+        ValueError: an unknown activation, or a size below 1.
+    """
+    parameters, x, generator = _stack(width, depth, batch, inputs, outputs, seed)
+    y = torch.randint(outputs, (batch,), generator=generator)
+    phi = None if activation is None else kernel(activation).forward
+    optimiser = torch.optim.SGD(parameters, lr=1e-6, momentum=0.9)
+
+    def take() -> float:
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(_logits(parameters, x, phi), y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        return loss.item()
+
+    return take
+
+
+def _stack(
+    width: int, depth: int, batch: int, inputs: int, outputs: int, seed: int
+) -> tuple[list[Tensor], Tensor, torch.Generator]:
+    """Weights and biases in turn, inputs, and the generator they were drawn with."""
+    sizes = {"width": width, "depth": depth, "batch": batch, "inputs": inputs, "outputs": outputs}
+    for name, size in sizes.items():
+        _whole(name, size)
+    generator = torch.Generator().manual_seed(seed)
+    parameters = []
+    for fan_in, units in itertools.pairwise([inputs, *[width] * depth, outputs]):
+        weight = torch.randn(units, fan_in, generator=generator) * math.sqrt(2 / fan_in)
+        parameters += [weight.requires_grad_(), torch.zeros(units, requires_grad=True)]
+    return parameters, torch.randn(batch, inputs, generator=generator), generator
+
+
+def _logits(parameters: Sequence[Tensor], x: Tensor, phi: Callable[[Tensor], Tensor] | None) -> Tensor:
+    layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+    for weight, bias in layers[:-1]:
+        x = functional.linear(x, weight, bias)
+        x = x if phi is None else phi(x)
+    return functional.linear(x, *layers[-1])
+
+
+def step_flops(width: int, depth: int = 3, batch: int = 250, inputs: int = 196, outputs: int = 10) -> int:
+    """Floating-point operations in the matrix products of one training step; [a, b] by [b, c] counts 2 a b c.
+
+    Each layer has one product forward and two backward, for dL/dW and for dL/d(its input); the first has no need of the
+    last. Arguments and errors as :func:`step`.
+    """
+    sizes = {"width": width, "depth": depth, "batch": batch, "inputs": inputs, "outputs": outputs}
+    for name, size in sizes.items():
+        _whole(name, size)
+    return 2 * batch * width * (2 * inputs + 3 * (depth - 1) * width + 3 * outputs)
+
+
+def step_times(
+    widths: Sequence[int],
+    names: Sequence[str | Activation],
+    swapped: Sequence[str] = ("relu", "sigmoid"),
+    depth: int = 3,
+    batch: int = 250,
+    rounds: tuple[int, int] = (5, 15),
+) -> pd.DataFrame:
+    """Time of a training step (see :func:`step`) at each width, and what the activations take of it.
+
+    Returns:
+        One row per width and activation. Columns: width, activation, rest (seconds of a step without activations),
+        alone (seconds of ``depth`` forward and backward passes of the activation, timed by themselves on [batch,
+        width]), share (alone / (rest + alone)), step (seconds of a whole step with that activation in it; NaN where it
+        is not among ``swapped``).
+
+    Raises:
+        ValueError: as :func:`step`, :func:`element_times`; a swapped activation that is not among ``names``.
+    """
+    entries = [activations.get(name) for name in names]
+    missing = set(swapped) - {entry.name for entry in entries}
+    if missing or not entries or not widths:
+        raise ValueError(
+            f"widths and names must not be empty and names must hold all of swapped; got {list(widths)!r}, "
+            f"{[entry.name for entry in entries]!r}, {list(swapped)!r}"
+        )
+    rows = []
+    for width in widths:
+        whole = {name: step(name, width, depth, batch) for name in swapped}
+        steps = race({"rest": step(None, width, depth, batch), **whole}, rounds, seconds=4.0)
+        passes = race(_passes(entries, (batch, width), seed=0), rounds)
+        for entry in entries:
+            alone = depth * (passes[f"{entry.name} forward"] + passes[f"{entry.name} backward"])
+            rows.append(
+                {
+                    "width": width,
+                    "activation": entry.name,
+                    "rest": steps["rest"],
+                    "alone": alone,
+                    "share": alone / (steps["rest"] + alone),
+                    "step": steps.get(entry.name, math.nan),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def kept_bytes(run: Callable[[], object], besides: Iterable[Tensor] = ()) -> int:
+    """Bytes of memory that autograd keeps for the backward pass while ``run`` is called.
+
+    Counted with torch.autograd.graph.saved_tensors_hooks: every storage once, however many operations keep it, and
+    whole, however small the view that is kept. Storages of the tensors ``besides`` (parameters, inputs: they are there
+    anyway) are left out.
+    """
+    kept: dict[int, Tensor] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = (
+            tensor  # holding it keeps its address from being used again
+        )
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        result = run()
+    ours = {tensor.untyped_storage().data_ptr() for tensor in besides}
+    total = sum(tensor.untyped_storage().nbytes() for at, tensor in kept.items() if at not in ours)
+    del result
+    return total
+
+
+def kept_per_unit(
+    activation: str | Activation,
+    in_place: bool = False,
+    network: bool = True,
+    batch: int = 32,
+    width: int = 64,
+) -> float:
+    """Bytes kept for the backward pass, per example and hidden unit, in float32 (4 bytes a number).
+
+    Args:
+        in_place: let the activation write over its pre-activation.
+        network: True: in a network of two hidden layers, where the next layer keeps the activation's output as
+            its own input, and shares it. False: the activation alone.
+        batch, width: whole numbers of at least 1; the result does not depend on them.
+
+    Raises:
+        ValueError: an unknown activation, one that cannot work in place, or a size below 1.
+    """
+    routine = kernel(activation)
+    phi = routine.in_place if in_place else routine.forward
+    if phi is None:
+        raise ValueError(f"PyTorch has no in-place {activations.get(activation).name}")
+    parameters, x, _ = _stack(width, 2, batch, width, 10, seed=0)
+    if network:
+        kept = kept_bytes(lambda: _logits(parameters, x, phi), [*parameters, x])
+        return kept / (2 * batch * width)
+    z = functional.linear(x, parameters[0])  # not a leaf: those cannot be written over
+    return kept_bytes(lambda: phi(z)) / (batch * width)
+
+
+def to_csr(h: Tensor) -> Tensor:
+    """A dense matrix [a, b] in compressed sparse row form: its nonzero entries, row by row, and where they stand.
+
+    TypeError: h is no matrix of float32 or float64.
+    """
+    if not isinstance(h, Tensor) or h.ndim != 2 or h.dtype not in (torch.float32, torch.float64):
+        found = f"{h.dtype} of shape {list(h.shape)}" if isinstance(h, Tensor) else type(h).__name__
+        raise TypeError(f"a matrix of float32 or float64 is needed, got {found}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
+        return h.to_sparse_csr()
+
+
+def gather_product(h: Tensor, weight: Tensor) -> Tensor:
+    """h [a] times weight [a, b], with only those rows of the weight for which h is not 0: [b].
+
+    ValueError: shapes that do not fit.
+    """
+    if h.ndim != 1 or weight.ndim != 2 or len(h) != len(weight):
+        raise ValueError(f"h must be [a] and weight [a, b], got {list(h.shape)} and {list(weight.shape)}")
+    on = h.nonzero().squeeze(1)
+    return h[on] @ weight[on]
+
+
+def sparse_times(
+    zeros: Sequence[float],
+    batch: int = 250,
+    width: int = 1024,
+    rounds: tuple[int, int] = (3, 8),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Time of the product of activations [batch, width], a share of them zero, with weights [width, width].
+
+    The nonzero activations are positive, as ReLU's, and lie anywhere.
+
+    Returns:
+        One row per share. Columns: zeros (asked for); seconds of: dense, csr (the product alone, the activations being
+        in compressed sparse row form already), conversion (into that form), one_dense and one_gather (a single example,
+        dense and with the rows of its nonzero activations alone: see :func:`gather_product`); off (largest difference
+        of the three products from one in float64, over that one's largest entry).
+
+    Raises:
+        ValueError: no share, one outside 0 ... 1, a size below 1, or rounds as :func:`race` refuses them.
+    """
+    shares = [float(share) for share in zeros]
+    if not shares or not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f"shares of zeros must lie from 0 to 1, and there must be one, got {zeros!r}")
+    _whole("batch", batch), _whole("width", width)
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(width, width, generator=generator) / math.sqrt(width)
+    rows = []
+    for share in shares:
+        on = torch.rand(batch, width, generator=generator) >= share
+        h = torch.randn(batch, width, generator=generator).abs() * on
+        sparse, one = to_csr(h), h[0].clone()
+        arms = _products(h, sparse, one, weight)
+        exact = h.double() @ weight.double()
+        gaps = [(h @ weight - exact), (sparse @ weight - exact), (gather_product(one, weight) - exact[0])]
+        off = max(float(gap.abs().max()) for gap in gaps) / max(float(exact.abs().max()), 1e-30)
+        rows.append({"zeros": share, **race(arms, rounds), "off": off})
+    return pd.DataFrame(rows)
+
+
+def _products(h: Tensor, sparse: Tensor, one: Tensor, weight: Tensor) -> dict[str, Callable[[], object]]:
+    return {
+        "dense": lambda: h @ weight,
+        "csr": lambda: sparse @ weight,
+        "conversion": lambda: to_csr(h),
+        "one_dense": lambda: one @ weight,
+        "one_gather": lambda: gather_product(one, weight),
+    }
+
+
+def break_even(zeros: Sequence[float], speed_up: Sequence[float]) -> float:
+    """The share of zeros from which on the sparse product wins: where the speed-up passes 1 for the last time.
+
+    Between two measured shares the logarithm of the speed-up is taken to be a straight line. 0 where it is above 1 from
+    the first share on, 1 where it is not even at the last.
+
+    Args:
+        zeros: shares, rising. speed_up: dense time over sparse time at each.
+
+    Raises:
+        ValueError: not as many of one as of the other, fewer than two, shares that do not rise, or a speed-up that is
+            not above 0.
+    """
+    x, y = _curve(zeros, speed_up)
+    if y[-1] <= 1:
+        return 1.0
+    below = [i for i, factor in enumerate(y) if factor <= 1]
+    if not below:
+        return 0.0
+    i = below[-1]
+    low, high = math.log(y[i]), math.log(y[i + 1])
+    return x[i] + (x[i + 1] - x[i]) * -low / (high - low)
+
+
+def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) -> float:
+    """The speed-up at a share of zeros between two measured ones, read off as in :func:`break_even`.
+
+    Arguments and errors as there; ValueError, too, for a share outside the measured ones.
+    """
+    x, y = _curve(zeros, speed_up)
+    if not x[0] <= at <= x[-1]:
+        raise ValueError(f"the share must lie from {x[0]:g} to {x[-1]:g}, got {at!r}")
+    i = max(k for k in range(len(x) - 1) if x[k] <= at)
+    part = (at - x[i]) / (x[i + 1] - x[i])
+    return math.exp((1 - part) * math.log(y[i]) + part * math.log(y[i + 1]))
+
+
+def _curve(zeros: Sequence[float], speed_up: Sequence[float]) -> tuple[list[float], list[float]]:
+    x, y = [float(share) for share in zeros], [float(factor) for factor in speed_up]
+    rising = all(a < b for a, b in itertools.pairwise(x))
+    if len(x) != len(y) or len(x) < 2 or not rising or not all(0 < v < math.inf for v in y):
+        raise ValueError(
+            f"zeros must rise and each needs one speed-up above 0, two at least; got {x!r} and {y!r}"
+        )
+    return x, y
+
+
+def steps_to(losses: Tensor, target: float, window: int = 10) -> Tensor:
+    """The first step, counted from 1, at which the mean of the last ``window`` losses is below ``target``: [N], float64.
+
+    Infinity for a network that never gets there.
+
+    Args:
+        losses: [steps, N], as :attr:`training.History.losses`; NaN where a network diverged.
+        target: in nats.
+        window: 1 ... number of steps.
+
+    Raises:
+        ValueError: losses of another shape, a target that is no finite number, a window outside its range.
+    """
+    if losses.ndim != 2 or not math.isfinite(target):
+        raise ValueError(
+            f"losses must be [steps, N] and the target finite, got {list(losses.shape)}, {target!r}"
+        )
+    if not 1 <= _whole("window", window) <= len(losses):
+        raise ValueError(f"window must be from 1 to the {len(losses)} steps, got {window!r}")
+    there = losses.unfold(0, window, 1).mean(-1) < target
+    first = there.to(torch.uint8).argmax(0).double() + window
+    return torch.where(there.any(0), first, math.inf)
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return value
