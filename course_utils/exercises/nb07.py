@@ -1,0 +1,120 @@
+"""Checks of notebook 07, The race."""
+
+from typing import Any
+
+import torch
+
+from course_utils import race
+from course_utils.exercises import Exercise, Off, number, option
+
+__all__ = ["CURVES", "EXERCISES"]
+
+# A smooth one, one with a lucky batch at step 4, one that never gets there.
+CURVES = [
+    [2.3, 2.0, 1.7, 1.4, 1.1, 0.9, 0.7, 0.5, 0.4, 0.3],
+    [2.3, 2.2, 2.1, 0.6, 2.0, 1.8, 1.1, 0.9, 0.8, 0.7],
+    [2.3, 2.3, 2.2, 2.3, 2.2, 2.3, 2.3, 2.2, 2.3, 2.2],
+]
+_TARGET, _WINDOW = 1.0, 3
+
+
+def _guess_map(answer: Any) -> None:
+    letter = option(answer, "abc")
+    if letter == "a":
+        raise Off("So says the reputation. Look at the whole map, above all at gains that nobody uses.")
+    if letter == "c":
+        raise Off("It is not that good, either. Count the rings.")
+
+
+def _guess_tanh(answer: Any) -> None:
+    letter = option(answer, "abc")
+    if letter == "a":
+        raise Off(
+            "Six times is what a figure of 2012 shows, at the weights of its time. Look at the race above."
+        )
+    if letter == "b":
+        raise Off(
+            "tanh at Xavier keeps its gradient at this depth, as ReLU does. What is left to lose twice by?"
+        )
+
+
+def _steps(answer: Any) -> None:
+    if not callable(answer):
+        raise Off(f"A function of (losses, target, window) is asked for; this is a {type(answer).__name__}.")
+    said = []
+    for curve in CURVES:
+        try:
+            said.append(float(answer(list(curve), _TARGET, _WINDOW)))
+        except Exception as error:  # a reader's function may fail in any way
+            kind = type(error).__name__
+            raise Off(
+                f"Called with a list of {len(curve)} losses, {_TARGET} and {_WINDOW}, it fails: {kind}: {error}"
+            ) from None
+    losses = torch.tensor(CURVES, dtype=torch.float64).T
+    right = race.steps_to(losses, _TARGET, _WINDOW).tolist()
+    single = race.steps_to(losses, _TARGET, 1).tolist()
+    if said == right:
+        return
+    if said[:2] == single[:2]:
+        raise Off("One lucky batch decides here. Average over the last `window` steps before you compare.")
+    if said[:2] == [steps - 1 for steps in right[:2]]:
+        raise Off("One too few: a window whose last loss has index i is known after i + 1 steps.")
+    if said[:2] == [steps - _WINDOW for steps in right[:2]] or said[:2] == [
+        steps - _WINDOW + 1 for steps in right[:2]
+    ]:
+        raise Off("That is where the window begins. Its mean is known only at its end.")
+    if said[:2] == right[:2]:
+        raise Off(
+            f"A network that never gets there needs infinitely many steps (math.inf); this says {said[2]:g}."
+        )
+    raise Off(f"For the losses {CURVES[0]}, target {_TARGET} and window {_WINDOW}, this says {said[0]:g}.")
+
+
+def _rate_for_slope(answer: Any) -> None:
+    value = number(answer)
+    if abs(value - 4) < 1e-9:
+        raise Off(
+            "One factor of 4 is in the gradient. The step must also be 4 times as long, as the weights are."
+        )
+    if abs(value - 1) < 1e-9:
+        raise Off("With the same rate the heavier weights would move by too little: write both updates down.")
+    if abs(value - 1 / 16) < 1e-9 or abs(value - 1 / 4) < 1e-9:
+        raise Off("The other way round: the plain sigmoid has the larger weights and the smaller gradient.")
+    if abs(value - 16) > 1e-9:
+        raise Off("Put V = 4W. What is dL/dW in terms of dL/dV, and what does V do when W takes a step?")
+
+
+def _rate_under_norm(answer: Any) -> None:
+    value = number(answer)
+    if abs(value - 1) < 1e-9:
+        raise Off("The outputs stay the same, the gradient does not: L(cW) = L(W) at every W. Differentiate.")
+    if abs(value - 0.5) < 1e-9:
+        raise Off("The gradient doubles: true. But half of the weight should also take half of the step.")
+    if abs(value - 2) < 1e-9 or abs(value - 4) < 1e-9:
+        raise Off("The other way round: small weights have the larger gradient here.")
+    if abs(value - 0.25) > 1e-9:
+        raise Off("The step, rate times gradient, must be half as long, and the gradient is twice as large.")
+
+
+def _may_we_say(answer: Any) -> None:
+    letter = option(answer, "abcd")
+    if letter == "a":
+        raise Off("27 is more than 21. Would it be, with other weights? Look at the two intervals.")
+    if letter == "b":
+        raise Off("An interval that overlaps proves no equality; it says that these cells cannot tell.")
+    if letter == "d":
+        raise Off(
+            "Width of the intervals is a matter of count, and they can be compared: see how far they overlap."
+        )
+
+
+EXERCISES = {
+    "7.1": Exercise(_guess_map, "About as many, and nearly none of them are the same ones."),
+    "7.2": Exercise(_guess_tanh, "Within a factor of two of each other; tanh was the first by a little."),
+    "7.3": Exercise(_steps, "Smoothed, counted from 1, and honest about those that never arrive."),
+    "7.4": Exercise(_rate_for_slope, "A slope of 4 is weights of 4 times the size and a rate of 16 times."),
+    "7.5": Exercise(
+        _rate_under_norm, "The rate goes with the square of the weights' size, once z is normalised."
+    ),
+    "7.6": Exercise(_may_we_say, "Not told apart, which is neither more nor equal."),
+}

@@ -1,0 +1,328 @@
+"""Figures of notebook 04, Sparsity."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+from torch import Tensor
+
+from course_utils import activations, plots
+
+__all__ = [
+    "accuracy",
+    "after_training",
+    "at_init",
+    "brain",
+    "during_training",
+    "explored",
+    "firing",
+    "patterns",
+    "race",
+    "shifted",
+]
+
+RELU = activations.get("relu").colour
+GREY, RED = "0.35", "#a11d33"
+SHADES = ("#7fb7dc", "#0173b2", "#00324f")  # ReLU's blue, lighter and darker: three arms of one activation
+MARKERS = ("o", "s", "D", "^", "v")
+
+
+def patterns(panels: Mapping[str, Tensor]) -> Figure:
+    """Which entries of h are exactly 0: a panel for each name, from h [units, images]; zeros white, all else dark."""
+    figure, grid = plots.axes(
+        "One layer of 64 units, seen through 64 pictures: white is an exact zero",
+        "each row one unit, each column one picture · the share above is that of the zeros",
+        columns=len(panels), size=(7.2, 3.3),
+    )  # fmt: skip
+    for ax, (name, h) in zip(grid, panels.items(), strict=True):
+        ax.imshow((h != 0).numpy(), cmap="Greys", vmin=0, vmax=1.35, interpolation="nearest", aspect="equal")
+        ax.set_title(f"{name}\n{float((h == 0).double().mean()):.0%} zeros", fontsize=9.5, loc="center")
+        ax.grid(False)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        for spine in ax.spines.values():
+            spine.set(visible=True, color="0.6")
+    return figure
+
+
+def at_init(zeros: Tensor, spread: Tensor) -> Figure:
+    """Share of zeros by layer at init: every network [N, depth] a dot, their mean, and the predicted mean and spread.
+
+    spread: [depth], standard deviation of one network's share.
+    """
+    figure, ax = plots.axes(
+        "One half at every depth; single networks stray, most deep down",
+        f"dots: {len(zeros)} networks of width 64 · squares: their mean · lines: theory, one half and ±2 deviations",
+    )
+    layers = np.arange(1, zeros.shape[1] + 1)
+    jitter = torch.linspace(-0.28, 0.28, len(zeros)).numpy()
+    for layer, column in zip(layers, zeros.T, strict=True):
+        ax.plot(layer + jitter, column, "o", color=SHADES[0], ms=1.8, alpha=0.5)
+    for sign in (-2, 2):
+        ax.plot(layers, 0.5 + sign * spread, color=plots.INK, lw=1.3, linestyle=(0, (5, 1.6)))
+    ax.axhline(0.5, color=plots.INK, lw=1.3)
+    ax.plot(layers, zeros.mean(0), "s", color=SHADES[2], ms=5)
+    ax.set_xticks(layers)
+    ax.set_xlabel("layer (1 = next to the input)")
+    ax.set_ylabel("share of exact zeros")
+    _percent(ax)
+    return figure
+
+
+def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor) -> Figure:
+    """Share of zeros against the initial bias: predicted [biases], a line; measured [tried, seeds], marks."""
+    figure, ax = plots.axes(
+        "The fewer z are above 0, the sparser the layer",
+        "first hidden layer on real pictures · line: theory · marks: five networks",
+        size=(7.2, 3.2),
+    )
+    ax.plot(biases, predicted, color=RELU)
+    ax.plot(list(tried), measured, "o", color=SHADES[2], ms=4.5, alpha=0.6)
+    ax.axhline(0.5, color="0.6", lw=0.8)
+    ax.axvline(0, color="0.6", lw=0.8)
+    ax.set_xlabel("bias of all units, which is the mean of z")
+    ax.set_ylabel("share of exact zeros")
+    _percent(ax)
+    return figure
+
+
+def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor]) -> Figure:
+    """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
+    figure, grid = plots.axes(
+        "Training adds zeros, and the more the higher the rate",
+        "ReLU, He's init, five networks each (dots) and their mean (line) · all at the same number of steps",
+        columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
+    )  # fmt: skip
+    for ax, shares, title in zip(grid, (zeros, dead), ("exact zeros", "dead units"), strict=True):
+        for (depth, found), colour, marker in zip(shares.items(), SHADES, MARKERS, strict=False):
+            ax.plot(rates, found, marker, color=colour, ms=4, alpha=0.6)
+            label = f"{depth} hidden layer" + "s" * (depth > 1)
+            ax.plot(rates, found.nanmean(1), color=colour, marker=marker, ms=0.1, lw=1.8, label=label)
+        ax.set_title(title, fontsize=10.5, fontweight="bold", color="0.2")
+        ax.set_xscale("log")
+        ax.set_xticks(list(rates), [f"{rate:g}" for rate in rates], fontsize=8.5)
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel("learning rate")
+        ax.set_ylim(-0.03, 1.03)
+    grid[0].axhline(0.5, color="0.6", lw=0.8)
+    _percent(grid[0])
+    grid[0].set_ylabel("share")
+    handles = [
+        grid[1].plot([], [], m, linestyle="-", color=c, ms=5, lw=1.8)[0]
+        for c, m, _ in zip(SHADES, MARKERS, zeros, strict=False)
+    ]
+    names = [f"{depth} hidden layer" + "s" * (depth > 1) for depth in zeros]
+    grid[1].legend(handles, names, loc="upper left")
+    return figure
+
+
+def during_training(zeros: Mapping[str, Tensor]) -> Figure:
+    """Share of zeros over the epochs, name of the arm -> [epochs + 1, seeds]; band: lowest to highest seed."""
+    figure, ax = plots.axes(
+        "A penalty on the activations makes a layer sparser within an epoch",
+        "three hidden layers, at one learning rate · line: mean of five networks · band: lowest to highest",
+        size=(7.2, 3.6),
+    )
+    shades = _blues(len(zeros))
+    heights = _apart([float(found[-1].mean()) for found in zeros.values()], 0.055)
+    epochs = 0
+    for (name, found), colour, marker, height in zip(zeros.items(), shades, MARKERS, heights, strict=False):
+        epochs = len(found) - 1
+        x = np.arange(len(found))
+        ax.fill_between(x, found.amin(1), found.amax(1), color=colour, alpha=0.18, lw=0)
+        ax.plot(x, found.mean(1), color=colour, marker=marker)
+        plots.label_line(ax, epochs + 0.07, height, name, colour)
+    ax.axhline(0.5, color="0.6", lw=0.8)
+    ax.set_xlim(-0.1, epochs + 0.9)
+    ax.set_xticks(range(epochs + 1))
+    ax.set_xlabel("epochs")
+    ax.set_ylabel("share of exact zeros")
+    _percent(ax)
+    return figure
+
+
+def firing(panels: Mapping[str, Tensor]) -> Figure:
+    """Histograms over units of the share of pictures a unit is on for; name -> [units]. Dead units get a red bar."""
+    figure, grid = plots.axes(
+        "Sparse is not dead: what counts is that every unit fires for something",
+        "share of units, by the share of pictures each is on for · red: never on, with the share of such units",
+        columns=len(panels), size=(7.2, 3.2), sharey=True,
+    )  # fmt: skip
+    edges = np.linspace(0, 1, 21)
+    for ax, (name, on) in zip(grid, panels.items(), strict=True):
+        living = on[on > 0].numpy()
+        dead = float((on == 0).double().mean())
+        ax.hist(living, bins=edges.tolist(), weights=np.full(len(living), 1 / len(on)), color=SHADES[0])
+        ax.bar(-0.06, dead, width=0.06, color=RED)
+        ax.text(-0.06, dead + 0.008, f"{dead:.1%}", color=RED, fontsize=8.5, fontweight="bold", va="bottom")
+        ax.axvline(float(on.mean()), color=plots.INK, lw=1.2, linestyle=(0, (2, 2)))
+        ax.set_title(name, fontsize=9.5)
+        ax.set_xlim(-0.12, 1.02)
+        ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+    grid[0].set_ylabel("share of units")
+    grid[0].set_xlabel("share of pictures on for (dashed: mean)", loc="left")
+    return figure
+
+
+def accuracy(table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFrame) -> Figure:
+    """Test accuracy against the share of zeros.
+
+    table: ReLU networks with the columns zeros, test_accuracy, l1, learning_rate. best: l1 -> its tuned rate, ringed.
+    dense: networks of other activations at their tuned rates, with the columns activation, test_accuracy.
+    """
+    figure, ax = plots.axes(
+        "More zeros do not buy accuracy; too many cost it",
+        "ReLU with an L1 penalty, three rates, five networks each; full marks: the penalty's best rate\n"
+        "at the left, without zeros: four other activations, each at its best rate",
+        size=(7.2, 4.4),
+    )
+    shades = _blues(len(best))
+    for (l1, rate), colour, marker in zip(best.items(), shades, MARKERS, strict=True):
+        rows = table[table.l1 == l1]
+        tuned = rows[rows.learning_rate == rate]
+        ax.plot(rows.zeros, rows.test_accuracy, marker, color=colour, ms=3.5, alpha=0.35)
+        ax.plot(tuned.zeros, tuned.test_accuracy, marker, color=colour, ms=6, mec="white", mew=0.5,
+                label="no penalty" if l1 == 0 else f"L1 {l1:g}")  # fmt: skip
+    names = list(dict.fromkeys(dense.activation))
+    for i, name in enumerate(names):
+        entry, rows = activations.get(name), dense[dense.activation == name]
+        x = -0.05 + 0.075 * i
+        ax.plot([x] * len(rows), rows.test_accuracy, entry.marker, color=entry.colour, ms=5, alpha=0.75)
+        low = float(rows.test_accuracy.min())
+        ax.text(x, low - 0.008, entry.label, color=entry.colour, rotation=90, fontsize=9, fontweight="bold",
+                ha="center", va="top")  # fmt: skip
+    ax.axvline(0.25, color="0.6", lw=0.8, linestyle=(0, (2, 2)))
+    ax.set_xlim(-0.1, 1.0)
+    ax.set_ylim(max(0.0, float(table.test_accuracy.min()) - 0.03), float(dense.test_accuracy.max()) + 0.03)
+    ax.set_xticks(
+        [0.06, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1], ["no zeros", "40", "50", "60", "70", "80", "90", "100 %"]
+    )
+    ax.set_xlabel("share of exact zeros after training")
+    ax.set_ylabel("test accuracy")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.34, 0.02), title="ReLU", title_fontsize=9)
+    return figure
+
+
+WAYS = {"CSR": ("#0173b2", "-", "o"), "CSR + conversion": ("#029e73", (0, (5, 1.6)), "s"),
+        "gather": ("#d55e00", (0, (1.2, 1.2)), "^")}  # fmt: skip
+
+
+def race(
+    panels: Mapping[str, pd.DataFrame],
+    even: Mapping[str, Mapping[str, float]],
+    real: tuple[float, float],
+    own: Sequence[tuple[float, float]] = (),
+) -> Figure:
+    """Speed-up over the dense product against the share of zeros, a panel for each batch.
+
+    panels: title -> table with zeros, way, speed_up. even: title -> way -> its break-even, ringed where it lies inside
+    the panel. real: lowest and highest share of zeros of the trained networks, a band. own: (zeros, speed-up by CSR)
+    of a real layer with its real activations, stars in the first panel.
+    """
+    figure, grid = plots.axes(
+        "At batch 256 our networks' zeros lie short of the break-even",
+        "above 1: faster than dense · grey band: zeros in our tuned ReLU networks · rings: break-even\n"
+        "thin line: the ceiling, all multiplications by 0 saved · stars: a real layer, CSR",
+        columns=len(panels), size=(7.2, 4.2), sharey=True,
+    )  # fmt: skip
+    for i, (ax, (title, table)) in enumerate(zip(grid, panels.items(), strict=True)):
+        low, high = float(table.zeros.min()), float(table.zeros.max())
+        ax.axvspan(*real, color="0.85", lw=0)
+        ax.text(sum(real) / 2, 0.14, "our networks", fontsize=8.5, color="0.3", ha="center", va="bottom")
+        ax.axhline(1, color=plots.INK, lw=1)
+        s = np.linspace(low, high, 200)
+        ax.plot(s, 1 / (1 - s), color="0.5", lw=0.9)
+        for way, (colour, dash, marker) in WAYS.items():
+            rows = table[table.way == way]
+            ax.plot(rows.zeros, rows.speed_up, color=colour, linestyle=dash, marker=marker, ms=4)
+            if low < even[title][way] < high:
+                ax.plot(even[title][way], 1, "o", ms=10, mfc="none", mec=colour, mew=1.8)
+        if i == 0:
+            for zeros, speed_up in own:
+                ax.plot(zeros, speed_up, "*", ms=13, color="#cc3366", mec="white", mew=0.7)
+        ax.set_title(title, fontsize=10.5, fontweight="bold", color="0.2")
+        ax.set_yscale("log")
+        ax.set_ylim(0.12, 30)
+        ax.set_xlabel("share of exact zeros")
+        ax.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4, 8, 16]))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_yticks([0.25, 0.5, 1, 2, 4, 8, 16], ["¼", "½", "1", "2", "4", "8", "16"])
+        ticks = [t for t in (0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99) if low - 0.01 <= t <= high + 0.01]
+        ticks = [t for t in ticks if low > 0.4 or t not in (0.5, 0.7, 0.9)]
+        ax.set_xticks(ticks, [f"{t:.0%}" for t in ticks])
+    grid[0].set_ylabel("dense time / time")
+    handles = [grid[1].plot([], [], marker=m, color=c, linestyle=d, ms=4)[0] for c, d, m in WAYS.values()]
+    grid[1].legend(handles, list(WAYS), loc="upper left")
+    return figure
+
+
+def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
+    """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look."""
+    figure, ax = plots.axes(
+        "Published estimates for cortex lie well below a ReLU layer",
+        "share of units that are active at once · bars: cited estimates · dots: measured here · log axis",
+        size=(7.2, 3.6),
+    )
+    looks = {"cortex": (RED, "D"), "paper": (GREY, "s"), "network": (RELU, "o")}
+    for i, (low, high, kind) in enumerate(reversed(list(rows.values()))):
+        colour, marker = looks[kind]
+        if kind == "network":
+            ax.plot([low, high], [i, i], color=colour, lw=2)
+            ax.plot([(low * high) ** 0.5], [i], marker, color=colour, ms=7)
+        else:
+            ax.barh(i, high - low, left=low, height=0.5, color=colour, alpha=0.75)
+    ax.set_yticks(range(len(rows)), list(reversed(list(rows))))
+    ax.tick_params(axis="y", length=0, labelsize=9)
+    ax.set_xscale("log")
+    ax.set_xlim(0.002, 1.3)
+    ax.set_xticks([0.003, 0.01, 0.03, 0.1, 0.3, 1], ["0.3 %", "1 %", "3 %", "10 %", "30 %", "100 %"])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("share active")
+    return figure
+
+
+def explored(z: Tensor, density: Tensor, zero: Tensor, activation: str, title: str) -> Figure:
+    """The explorer's picture: the density of z [points], and where the activation counts as zero, bool [points]."""
+    figure, ax = plots.axes(
+        title, "curve: density of z · shaded and underlined: where h counts as zero", size=(7.2, 3.2)
+    )
+    figure.set_layout_engine("none")
+    ax.set_position((0.1, 0.16, 0.88, 0.62))
+    entry = activations.get(activation)
+    ax.plot(z, density, color=entry.colour)
+    ax.fill_between(z, 0, density, where=zero.tolist(), color=entry.colour, alpha=0.35, lw=0)
+    bottom = torch.where(zero, -0.02 * float(density.max()), torch.nan)
+    ax.plot(z, bottom, color=plots.INK, lw=3)
+    ax.set_xlim(float(z[0]), float(z[-1]))
+    ax.set_xlabel("z")
+    ax.set_ylabel("density")
+    return figure
+
+
+def _blues(count: int) -> list[str]:
+    """``count`` blues from light to dark, as hexadecimal colours."""
+    light, dark = np.array([0x7F, 0xB7, 0xDC]), np.array([0x00, 0x28, 0x40])
+    steps = np.linspace(0, 1, count) if count > 1 else np.array([0.5])
+    return ["#" + "".join(f"{round(v):02x}" for v in light + s * (dark - light)) for s in steps]
+
+
+def _percent(ax: Axes) -> None:
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = list(heights)
+    for _ in range(200):
+        for below, above in itertools.pairwise(order):
+            short = gap - (placed[above] - placed[below])
+            if short > 1e-9:
+                placed[below] -= short / 2
+                placed[above] += short / 2
+    return placed

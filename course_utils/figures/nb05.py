@@ -1,0 +1,389 @@
+"""Figures of notebook 05, Dead units."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_utils import activations, plots
+
+__all__ = [
+    "born_dead",
+    "by_bias",
+    "by_images_and_depth",
+    "by_layer",
+    "cures",
+    "explored",
+    "gates",
+    "opening",
+    "rates",
+    "turnover",
+]
+
+DEAD = "#c0392b"
+ARMS = {
+    "ReLU": ("relu", "-", "o", True),
+    "leaky ReLU": ("leaky_relu", (0, (6, 1.5, 1.2, 1.5)), "v", True),
+    "ELU": ("elu", (0, (1.2, 1.2)), "D", True),
+    "ReLU + batch norm": ("relu", (0, (5, 1.6)), "s", False),
+}
+
+
+def opening(panels: Mapping[str, Tensor]) -> Figure:
+    """For each network [depth, width]: the share of images for which a unit is on, sorted in every layer."""
+    figure, grid = plots.axes(
+        "Ten layers, three ways to begin: the depth alone does not kill units",
+        "one column a unit, sorted · grey: share of the 2,000 images it is on for · red: off for every image",
+        columns=len(panels), size=(7.2, 2.9), sharey=True,
+    )  # fmt: skip
+    for ax, (name, on) in zip(grid, panels.items(), strict=True):
+        _units(ax, on)
+        ax.set_title(name, fontsize=10)
+        ax.set_xticks([])
+        ax.set_xlabel(f"{on.shape[1]} units")
+    grid[0].set_yticks(range(0, len(on), 3), [str(i + 1) for i in range(0, len(on), 3)])
+    grid[0].set_ylabel("layer (1 = next to the input)")
+    return figure
+
+
+def gates(panels: Mapping[str, Tensor]) -> Figure:
+    """For each network a bool [images, units] of one layer: who is on for whom."""
+    figure, grid = plots.axes(
+        "Off for an image, off for all images, a whole layer off",
+        "each row an image, each column a unit of layer 3 · blue: on · white: off",
+        columns=len(panels), size=(7.2, 3.0), sharey=True,
+    )  # fmt: skip
+    for ax, (name, on) in zip(grid, panels.items(), strict=True):
+        ax.imshow(_paint(on), aspect="auto", interpolation="nearest")
+        ax.grid(visible=False)
+        ax.set_title(name, fontsize=10)
+        ax.set_xlabel(f"{on.shape[1]} units")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        for side in ax.spines.values():
+            side.set_visible(True)
+    grid[0].set_ylabel(f"{len(on)} images")
+    return figure
+
+
+def _paint(on: Tensor) -> np.ndarray:
+    """Blue where on, white where off; a column without any blue is tinted red."""
+    picture = np.ones((*on.shape, 3))
+    picture[:, (~on.any(0)).numpy()] = (0.96, 0.80, 0.78)
+    picture[on.numpy()] = (0.004, 0.45, 0.70)
+    return picture
+
+
+def born_dead(
+    widths: Sequence[int],
+    law: Mapping[int, Sequence[float]],
+    found: Mapping[int, Sequence[tuple[float, float, float]]],
+    constant: Sequence[tuple[float, float, float]],
+) -> Figure:
+    """The share of networks born dead against the width.
+
+    law: depth -> probability at each width 1, 2, ... found: depth -> at each of ``widths`` share, low, high.
+    constant: at each of ``widths``, the share constant for all inputs at 10 layers.
+    """
+    figure, ax = plots.axes(
+        "Born dead: likely in a narrow network, unheard of in a wide one",
+        "lines: the law 1 − (1 − 2⁻ᴺ)ᴸ · marks: 10,000 networks each, with 95 % intervals\n"
+        "hollow: 2,000 networks with one input number, 10 layers, off for every input",
+        size=(7.2, 4.4),
+    )
+    colours = ["0.15", "#0173b2", "#de8f05", "#d55e00"]
+    shapes = ["o", "s", "^", "D"]
+    for (depth, line), colour, shape in zip(law.items(), colours, shapes, strict=False):
+        at = np.arange(1, len(line) + 1)
+        ax.plot(at, line, color=colour, lw=1.4)
+        plots.label_line(ax, at[-1] * 1.05, line[-1], f"{depth} layer{'s' * (depth > 1)}", colour)
+        share = np.array(found[depth])
+        seen = share[:, 0] > 0
+        low, high = share[:, 0] - share[:, 1], share[:, 2] - share[:, 0]
+        x, bars = np.array(widths)[seen], np.stack([low, high])[:, seen]
+        ax.errorbar(x, share[seen, 0], yerr=bars, fmt=shape, color=colour, ms=4, lw=1, capsize=2)
+    rest = np.array(constant)
+    kept = rest[:, 0] > 0
+    ax.plot(
+        np.array(widths)[kept],
+        rest[kept, 0],
+        "o",
+        ms=6.5,
+        mfc="none",
+        mec=colours[1 + (len(law) > 3)],
+        mew=1.4,
+    )
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_ylim(4e-7, 1.8)
+    ax.set_xlim(0.9, 42)
+    ax.set_xticks([1, 2, 3, 5, 8, 12, 20], ["1", "2", "3", "5", "8", "12", "20"])
+    ax.minorticks_off()
+    ax.set_xlabel("width N: units in every layer")
+    ax.set_ylabel("share of networks born dead")
+    return figure
+
+
+def by_layer(shares: Mapping[str, Tensor]) -> Figure:
+    """The share of dead units over the layers, name -> [seeds, depth], of networks not yet trained."""
+    figure, ax = plots.axes(
+        "It takes both: small weights and random biases",
+        "ten layers of 192 units, untrained · lines: mean of five seeds · marks: each seed",
+    )
+    looks = {
+        "PyTorch's default": (DEAD, "-", "o"),
+        "weights × √6": ("#029e73", (0, (5, 1.6)), "s"),
+        "biases × 0": ("#0173b2", "-", "^"),
+        "batch norm": ("0.35", (0, (1.2, 1.2)), "D"),
+    }
+    ax.axhline(0.5, color="0.5", lw=1, linestyle=(0, (2, 2)))
+    ax.text(1, 0.505, "one half: z without a trace of the image", fontsize=9, color="0.35", va="bottom")
+    heights = {"PyTorch's default": 0.5, "weights × √6": 0.145, "biases × 0": 0.095, "batch norm": 0.0}
+    for name, share in shares.items():
+        colour, dash, shape = looks[name]
+        layers = np.arange(1, share.shape[1] + 1)
+        ax.plot(layers, share.mean(0), color=colour, linestyle=dash)
+        ax.plot(layers, share.T, shape, color=colour, ms=3.4, alpha=0.5)
+        plots.label_line(ax, layers[-1] + 0.25, heights[name], name, colour)
+    ax.set_xlim(0.7, 13.2)
+    ax.set_xticks(range(1, 11))
+    ax.set_xlabel("layer (1 = next to the input)")
+    ax.set_ylabel("share of units dead")
+    return figure
+
+
+def by_images_and_depth(
+    counts: Sequence[int],
+    by_count: Mapping[str, Tensor],
+    depths: Sequence[int],
+    by_depth: Mapping[str, Tensor],
+    widths: Sequence[int],
+    by_width: Mapping[str, Tensor],
+) -> Figure:
+    """The share of dead units, untrained, against images, depth and width: name -> [knob values, seeds]."""
+    figure, grid = plots.axes(
+        "Fewer dead with more images, more with depth; width hardly matters",
+        "untrained ReLU networks, five seeds · red: PyTorch's default · blue: the same without biases",
+        columns=3, size=(7.2, 3.2), sharey=True,
+    )  # fmt: skip
+    knobs = [
+        (counts, by_count, "images that count as all"),
+        (depths, by_depth, "hidden layers"),
+        (widths, by_width, "width"),
+    ]
+    for ax, (values, shares, label) in zip(grid, knobs, strict=True):
+        for (_, share), colour, shape in zip(shares.items(), (DEAD, "#0173b2"), ("o", "^"), strict=True):
+            ax.plot(values, share.mean(1), color=colour)
+            ax.plot(values, share, shape, color=colour, ms=3.4, alpha=0.5)
+        ax.set_xscale("log")
+        ax.set_xticks(values, [f"{v:,}" for v in values], fontsize=8.5)
+        ax.minorticks_off()
+        ax.set_xlabel(label)
+    grid[0].set_ylabel("share of units dead")
+    grid[0].set_ylim(0, None)
+    return figure
+
+
+def by_bias(table: pd.DataFrame) -> Figure:
+    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Run.table."""
+    arms = list(dict.fromkeys(table.arm))
+    figure, grid = plots.axes(
+        "All biases low: ELU and a wide leak get away, a narrow leak does not",
+        "four layers, learning rate 0.05, five networks each · filled: all biases −1 · hollow: −2",
+        columns=2, size=(7.2, 3.3), sharey=True,
+    )  # fmt: skip
+    for row, arm in enumerate(arms):
+        for bias, lift, fill in ((-1.0, -0.13, True), (-2.0, 0.13, False)):
+            rows = table[(table.arm == arm) & (table.bias == bias)]
+            colour = (
+                activations.get("elu").colour
+                if arm == "ELU"
+                else "#0173b2"
+                if "leaky" not in arm
+                else "#3a8fc4"
+            )
+            for ax, column in zip(grid, ("off_side", "accuracy"), strict=True):
+                face = colour if fill else "none"
+                y = np.full(len(rows), row + lift)
+                ax.plot(rows[column], y, "o", ms=5, mfc=face, mec=colour, mew=1.2, alpha=0.75)
+    grid[0].set_yticks(range(len(arms)), arms)
+    grid[0].invert_yaxis()
+    grid[0].set_xlim(-0.03, 1)
+    grid[1].set_xlim(0, 0.9)
+    grid[1].axvline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
+    grid[1].text(0.115, len(arms) - 2.0, "guessing", fontsize=8.5, color="0.35")
+    grid[0].set_xlabel("units off for every image (z ≤ 0)")
+    grid[1].set_xlabel("test accuracy")
+    return figure
+
+
+def rates(table: pd.DataFrame) -> Figure:
+    """The share of dead units against the learning rate, and against rate / (1 - momentum); a line a momentum."""
+    figure, grid = plots.axes(
+        "Momentum brings death forward, if not by all of 1 / (1 − m)",
+        "four layers, ReLU, He · marks: a network · line: mean of those still finite · ×: some or all diverged",
+        columns=2, size=(7.2, 3.5), sharey=True,
+    )  # fmt: skip
+    looks = [("0.55", (0, (1.2, 1.2)), "o"), ("#56b4e9", (0, (5, 1.6)), "s"), ("#0173b2", "-", "^")]
+    for (group, rows), (colour, dash, shape) in zip(table.groupby("momentum"), looks, strict=False):
+        momentum = float(str(group))
+        for ax, scale in zip(grid, (1.0, 1 - momentum), strict=True):
+            mean = rows.groupby("learning_rate").dead.mean()
+            x = mean.index.to_numpy(dtype=float) / scale
+            ax.plot(x, mean, color=colour, linestyle=dash, label=f"momentum {momentum:g}")
+            ax.plot(rows.learning_rate / scale, rows.dead, shape, color=colour, ms=3.6, alpha=0.6)
+            gone = rows[rows.fate == "diverged"].groupby("learning_rate").size()
+            lift = -0.05 - 0.035 * momentum
+            ax.plot(
+                gone.index.to_numpy(dtype=float) / scale,
+                np.full(len(gone), lift),
+                "x",
+                color=colour,
+                ms=5,
+                mew=1.5,
+            )
+    _log_axis(grid[0], [0.0125, 0.05, 0.2, 0.8])
+    _log_axis(grid[1], [0.0125, 0.05, 0.2, 0.8, 3.2])
+    grid[0].set_xlabel("learning rate")
+    grid[1].set_xlabel("stride: learning rate / (1 − momentum)")
+    grid[0].legend(loc="upper left", fontsize=8.5)
+    grid[0].set_yticks([0, 0.2, 0.4, 0.6])
+    grid[0].set_ylabel("share of units dead")
+    return figure
+
+
+def cures(table: pd.DataFrame) -> Figure:
+    """Off-side share and accuracy against the learning rate, a line an arm; the diverged on a strip of their own."""
+    figure, grid = plots.axes(
+        "A dying network's cure is a lower rate or batch norm",
+        "four layers, momentum 0.9, five networks each · marks: a network · line: mean of those still finite\n"
+        "×: networks that diverged, their number beside it",
+        columns=2, size=(7.2, 4.0),
+    )  # fmt: skip
+    for row, (arm, (name, dash, shape, fill)) in enumerate(ARMS.items()):
+        rows, colour = table[table.arm == arm], activations.get(name).colour
+        face = colour if fill else "none"
+        for ax, column in zip(grid, ("off_side", "accuracy"), strict=True):
+            mean = rows.groupby("learning_rate")[column].mean()
+            ax.plot(mean.index.to_numpy(dtype=float), mean, color=colour, linestyle=dash, label=arm)
+            shift = 1 + 0.05 * (row - 1.5)
+            ax.plot(
+                rows.learning_rate * shift,
+                rows[column],
+                shape,
+                mfc=face,
+                mec=colour,
+                mew=0.9,
+                ms=3.8,
+                alpha=0.7,
+            )
+        gone = rows[rows.fate == "diverged"].groupby("learning_rate").size()
+        for rate, count in gone.items():
+            y = -0.04 - 0.055 * row
+            at = float(str(rate))
+            grid[1].plot(at, y, "x", color=colour, ms=5, mew=1.5)
+            grid[1].text(at * 1.1, y, str(count), fontsize=7.5, color=colour, va="center")
+    for ax in grid:
+        _log_axis(ax, [0.0125, 0.05, 0.2, 0.8])
+        ax.set_xlabel("learning rate")
+    grid[0].set_ylabel("units off for every image (z ≤ 0)")
+    grid[0].legend(loc="upper left", fontsize=8.5)
+    grid[1].set_ylabel("test accuracy")
+    grid[1].set_yticks([0.1, 0.4, 0.6, 0.8])
+    grid[1].axhline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
+    return figure
+
+
+def turnover(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+    """Units that died and that came back, by layer: name -> (died [depth], revived [depth])."""
+    figure, grid = plots.axes(
+        "The dead of layer 1 stay, but for momentum; deeper ones come back",
+        "units that died, and that came back, in four epochs; all networks of the map that stayed finite",
+        columns=len(panels), size=(7.2, 3.2), sharey=True,
+    )  # fmt: skip
+    for ax, (name, counts) in zip(grid, panels.items(), strict=True):
+        died, back = (count.numpy() for count in counts)
+        layers = np.arange(1, len(died) + 1)
+        bars = [
+            ax.bar(layers - 0.2, died, 0.38, color=DEAD, label="died"),
+            ax.bar(layers + 0.2, back, 0.38, color="#56b4e9", label="came back"),
+        ]
+        for group in bars:
+            ax.bar_label(group, fontsize=8, color="0.25")
+        ax.set_title(name, fontsize=10)
+        ax.set_xticks(layers)
+        ax.set_xlabel("layer (1 = next to the input)")
+    grid[0].set_ylabel("units")
+    grid[0].legend(loc="upper left")
+    return figure
+
+
+def explored(
+    biases: Sequence[float],
+    rates: Sequence[float],
+    dead: Tensor,
+    accuracy: Tensor,
+    chosen: tuple[int, int],
+    on: Tensor,
+) -> Figure:
+    """The explorer's picture. dead, accuracy: [biases, rates], NaN where all diverged. chosen: the cell.
+
+    on: [depth, width] of one network there, NaN where it diverged.
+    """
+    where = f"bias {_signed(biases[chosen[0]])}, rate {rates[chosen[1]]:g}"
+    figure, grid = plots.axes(
+        f"{where}: {_percent(dead[chosen])} dead, accuracy {accuracy[chosen]:.2f}",
+        "left: share of dead units, mean of five (grey: all diverged) · right: one network's units, red: dead",
+        columns=2, size=(7.2, 3.3), width_ratios=(1, 1.15),
+    )  # fmt: skip
+    left, right = grid
+    colours = mpl.colormaps["YlOrRd"].with_extremes(bad="0.75")
+    left.imshow(dead.numpy(), cmap=colours, vmin=0, vmax=0.8, aspect="auto", origin="lower")
+    left.grid(visible=False)
+    for row in range(len(biases)):
+        for column in range(len(rates)):
+            share = float(dead[row, column])
+            ink = "white" if share > 0.5 else "0.15"
+            left.text(column, row, _percent(share), ha="center", va="center", fontsize=8, color=ink)
+    left.plot(chosen[1], chosen[0], "s", ms=27, mfc="none", mec="#0173b2", mew=2.4)
+    left.set_xticks(range(len(rates)), [f"{r:g}" for r in rates])
+    left.set_yticks(range(len(biases)), [_signed(b) for b in biases])
+    left.set_xlabel("learning rate")
+    left.set_ylabel("bias at the start")
+    _units(right, on)
+    right.set_yticks(range(len(on)), [str(i + 1) for i in range(len(on))])
+    right.set_xticks([])
+    right.set_xlabel("units of each layer, sorted")
+    right.set_ylabel("layer")
+    return figure
+
+
+def _log_axis(ax: Axes, ticks: Sequence[float]) -> None:
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+
+
+def _signed(number: float) -> str:
+    return f"{number:g}".replace("-", "−")
+
+
+def _percent(share: Tensor | float) -> str:
+    share = float(share)
+    return "–" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def _units(ax: Axes, on: Tensor) -> None:
+    """A picture of all units: layers from below, units sorted; grey by the share of images, red where it is 0."""
+    rows = on.sort(dim=1).values
+    grey = 0.97 - 0.8 * rows.double().nan_to_num(0.3)
+    picture = torch.stack([grey] * 3, dim=-1)
+    picture[rows == 0] = torch.tensor([0.75, 0.22, 0.17], dtype=torch.float64)
+    ax.imshow(picture.numpy(), aspect="auto", interpolation="nearest", origin="lower")
+    ax.grid(visible=False)

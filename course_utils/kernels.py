@@ -1,0 +1,220 @@
+"""Kernels: products of activations with weights, dense and by two ways that skip zeros, timed against each other.
+
+Throughout h [batch, fan_in] are a layer's activations, w [fan_in, width] the next layer's weights, and what is
+wanted is h @ w. A *zero* is an entry of h that is exactly 0. A *speed-up* is the time of the dense product over
+the time of the other: above 1 the other is faster.
+"""
+
+import itertools
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from course_utils import machine
+
+__all__ = [
+    "break_even",
+    "csr",
+    "dense",
+    "gather",
+    "race",
+    "rows_needed",
+    "sparse_activations",
+    "to_csr",
+    "zeros",
+]
+
+_SAMPLE = 1e-3  # seconds that a timed sample lasts at least: shorter products are repeated within it
+
+
+def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> Tensor:
+    """Activations with an exact share of zeros at random places: [batch, fan_in], float32.
+
+    round(share * batch * fan_in) entries are 0, all places equally likely; the others are the absolute values of
+    standard normal numbers, as in a ReLU layer.
+
+    Raises:
+        ValueError: a size below 1, a share outside 0 to 1, a seed that is no whole number from 0.
+    """
+    for name, size in {"batch": batch, "fan_in": fan_in}.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"the share of zeros must lie between 0 and 1, got {share!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ValueError(f"a seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
+    generator = torch.Generator().manual_seed(seed)
+    h = torch.randn(batch * fan_in, generator=generator).abs().clamp(min=1e-6)
+    h[torch.randperm(len(h), generator=generator)[: round(share * len(h))]] = 0
+    return h.view(batch, fan_in)
+
+
+def zeros(h: Tensor) -> float:
+    """Share of the entries of h that are exactly 0. ValueError for a tensor without entries."""
+    if h.numel() == 0:
+        raise ValueError(f"h has no entries, its shape is {list(h.shape)}")
+    return float((h == 0).double().mean())
+
+
+def rows_needed(h: Tensor) -> Tensor:
+    """Numbers of the rows of w that h @ w cannot do without: the columns of h that are not 0 throughout; [rows].
+
+    ValueError unless h is [batch, fan_in].
+    """
+    if h.ndim != 2:
+        raise ValueError(f"h must have shape [batch, fan_in], got {list(h.shape)}")
+    return (h != 0).any(0).nonzero().flatten()
+
+
+def dense(h: Tensor, w: Tensor) -> Tensor:
+    """h @ w with every multiplication carried out, those by 0 as well; [batch, width]. Errors as for ``@``."""
+    return h @ w
+
+
+def to_csr(h: Tensor) -> Tensor:
+    """h in compressed sparse row form: its non-zero values, a column number for each, and where each row begins.
+
+    torch calls this form beta and warns once; the warning is left out. Errors as torch.Tensor.to_sparse_csr.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+        return h.to_sparse_csr()
+
+
+def csr(h: Tensor, w: Tensor) -> Tensor:
+    """h @ w for an h from :func:`to_csr`: only non-zero entries are multiplied; [batch, width].
+
+    ValueError for an h that is not in that form.
+    """
+    if h.layout != torch.sparse_csr:
+        raise ValueError(f"csr needs h in CSR form (see to_csr), got the layout {h.layout}")
+    return h @ w
+
+
+def gather(h: Tensor, w: Tensor) -> Tensor:
+    """h @ w from the rows of w that are needed alone; [batch, width].
+
+    A row of w is left out when its column of h is 0 for the whole batch. For one example the rows are weighted
+    and summed where they lie (torch's embedding_bag); for more they are copied together and multiplied.
+    ValueError unless h is [batch, fan_in].
+    """
+    rows = rows_needed(h)
+    if len(h) == 1:
+        weights = h[:, rows]
+        return torch.nn.functional.embedding_bag(rows[None], w, per_sample_weights=weights, mode="sum")
+    return h[:, rows] @ w[rows]
+
+
+def race(activations: Sequence[Tensor], w: Tensor, repeats: int = 7) -> pd.DataFrame:
+    """Time the products of each h with w, on one thread, and compare each with the dense one.
+
+    In each repeat every h takes its turn, and for it every way of multiplying, the dense one first: a disturbance
+    from outside then meets all alike. A speed-up is the median over the repeats of dense time over other time,
+    both from the same repeat. A first round, not counted, warms up and settles how often a quick product is
+    repeated within a sample. The number of torch's threads is put back afterwards.
+
+    Args:
+        activations: one or more h [batch, fan_in], float32, all alike in shape.
+        w: [fan_in, width], float32.
+        repeats: at least 1; default 7.
+
+    Returns:
+        One row per h and way, in the order given: zeros (share in h), way ("CSR": h is in CSR form already; "CSR
+        + conversion": it must be brought there first; "gather"), speed_up.
+
+    Raises:
+        ValueError: no h, shapes that do not fit, another dtype, gradients asked for, repeats below 1.
+    """
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise ValueError(f"repeats must be a whole number of at least 1, got {repeats!r}")
+    given = list(activations)
+    if not given:
+        raise ValueError("a race needs at least one h, got none")
+    for h in given:
+        if h.ndim != 2 or w.ndim != 2 or h.shape != given[0].shape or h.shape[1] != w.shape[0] or not len(h):
+            raise ValueError(
+                "each h must have shape [batch, fan_in] and w [fan_in, width]; "
+                f"got {list(h.shape)} and {list(w.shape)}"
+            )
+        if h.dtype != torch.float32 or w.dtype != torch.float32:
+            raise ValueError(f"h and w must be float32, got {h.dtype} and {w.dtype}")
+        if h.requires_grad or w.requires_grad:
+            raise ValueError("h and w must be free of gradients: give h.detach() and w.detach()")
+    w = w.contiguous()
+    with torch.inference_mode(), machine.threads(1):
+        ways = [_ways(h.contiguous(), w) for h in given]
+        counts = [{name: _count(run) for name, run in row.items()} for row in ways]
+        ratios: list[dict[str, list[float]]] = [
+            {"CSR": [], "CSR + conversion": [], "gather": []} for _ in given
+        ]
+        for _ in range(repeats):
+            for row, count, found in zip(ways, counts, ratios, strict=True):
+                spent = {name: _seconds(run, count[name]) for name, run in row.items()}
+                found["CSR"].append(spent["dense"] / spent["CSR"])
+                found["CSR + conversion"].append(spent["dense"] / (spent["CSR"] + spent["conversion"]))
+                found["gather"].append(spent["dense"] / spent["gather"])
+    rows = [
+        {"zeros": zeros(h), "way": way, "speed_up": statistics.median(values)}
+        for h, found in zip(given, ratios, strict=True)
+        for way, values in found.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _ways(h: Tensor, w: Tensor) -> dict[str, Callable[[], object]]:
+    ready = to_csr(h)
+    return {
+        "dense": lambda: dense(h, w),
+        "CSR": lambda: csr(ready, w),
+        "conversion": lambda: to_csr(h),
+        "gather": lambda: gather(h, w),
+    }
+
+
+def _seconds(run: Callable[[], object], count: int) -> float:
+    """Mean time of ``count`` runs, at least a nanosecond."""
+    start = time.perf_counter()
+    for _ in range(count):
+        run()
+    return max(time.perf_counter() - start, 1e-9) / count
+
+
+def _count(run: Callable[[], object]) -> int:
+    """How many runs make a sample, from one run after a first that warms up."""
+    run()
+    return max(1, math.ceil(_SAMPLE / max(_seconds(run, 1), 1e-7)))
+
+
+def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:
+    """The share of zeros from which on the speed-up is at least 1, for good.
+
+    Between two shares the logarithm of the speed-up is taken to be linear. If the speed-up is at least 1
+    throughout, the lowest share; if it is below 1 at the highest share, infinity.
+
+    Raises:
+        ValueError: fewer than two shares, not as many speed-ups, shares that do not rise, a speed-up that is not a
+            finite number above 0.
+    """
+    x, y = [float(s) for s in shares], [float(v) for v in speed_ups]
+    if len(x) < 2 or len(x) != len(y):
+        raise ValueError(
+            f"a break-even needs two or more shares, a speed-up for each; got {len(x)} and {len(y)}"
+        )
+    if any(later <= earlier for earlier, later in itertools.pairwise(x)):
+        raise ValueError(f"the shares must rise, got {x}")
+    if not all(math.isfinite(v) and v > 0 for v in y):
+        raise ValueError(f"speed-ups must be finite numbers above 0, got {y}")
+    if y[-1] < 1:
+        return math.inf
+    slow = [i for i, v in enumerate(y) if v < 1]
+    if not slow:
+        return x[0]
+    i = slow[-1]
+    below, above = math.log(y[i]), math.log(y[i + 1])
+    return x[i] + (x[i + 1] - x[i]) * below / (below - above)

@@ -1,0 +1,276 @@
+"""Room dying: born-dead networks against exact laws, counts of the dead against brute force, wounds and revivals."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils import activations, data, dying, networks, theory, training, units
+from course_utils.data import Dataset
+
+
+def few(count: int = 60, inputs: int = 12, seed: int = 0) -> Dataset:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(count, inputs, generator=generator)
+    return Dataset(x, torch.arange(count) % 10, "train", 14, 0.0, 1.0)
+
+
+def relu(**choices: object) -> list[networks.Design]:
+    return networks.grid(**{"activation": "relu", "gain": "he", "seed": range(3), **choices})
+
+
+# --- born dead
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 3), (2, 4), (3, 10), (5, 20), (8, 5)])
+def test_born_dead_is_the_law_for_one_input(width: int, depth: int) -> None:
+    count = 20_000
+    law = theory.born_dead(width, depth)
+    share = dying.born_dead(width, depth, count, seed=3)[-1].item() / count
+    assert abs(share - law) < 4 * math.sqrt(law * (1 - law) / count)
+
+
+def test_born_dead_counts_up_over_the_layers() -> None:
+    lost = dying.born_dead(3, 12, 500)
+    assert lost.shape == (12,) and lost.dtype == torch.int64
+    assert (lost.diff() >= 0).all() and 0 < lost[0] < lost[-1] <= 500
+
+
+def test_born_dead_is_the_same_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dying, "_WEIGHTS_AT_ONCE", 90)  # ten networks at a time
+    share = dying.born_dead(3, 5, 5000)[-1].item() / 5000
+    assert abs(share - theory.born_dead(3, 5)) < 0.03
+
+
+def test_one_input_number_lies_between_the_bounds_of_lu() -> None:
+    for width, depth in ((2, 9), (3, 9), (5, 19)):
+        share = dying.born_dead(width, depth, 4000, examples=16, inputs=1)[-1].item() / 4000
+        low, high = dying.constant_bound(width, depth), theory.born_dead(width, depth)
+        assert low - 0.02 < share < high - 0.02
+
+
+def test_bound_is_quoted_right() -> None:
+    # One hidden layer: all units off for positive *and* for negative inputs cannot be.
+    assert dying.constant_bound(4, 1) == pytest.approx(0, abs=1e-12)
+    # Figures of an independent simulation, 20,000 networks: a lower bound, close to it.
+    assert dying.constant_bound(2, 9) == pytest.approx(0.870, abs=1e-3)
+    assert dying.constant_bound(5, 19) == pytest.approx(0.214, abs=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"])
+def test_born_dead_names_bad_sizes(wrong: object) -> None:
+    for name in ("width", "depth", "count", "examples", "inputs"):
+        with pytest.raises(ValueError, match=name):
+            dying.born_dead(**{"width": 2, "depth": 2, name: wrong})
+    with pytest.raises(ValueError, match="width"):
+        dying.constant_bound(1, 3)
+    with pytest.raises(ValueError, match="seed"):
+        dying.born_dead(2, 2, seed=-1)
+
+
+# --- at init
+
+
+def test_default_init_is_nn_linear_with_factors() -> None:
+    plain, scaled = dying.default_init(30, 3, 16), dying.default_init(30, 3, 16, weights=2.0, biases=0.5)
+    for name in ("first", "hidden", "last"):
+        assert torch.equal(2 * plain.parameters[name], scaled.parameters[name])
+    for name in ("bias", "last_bias"):
+        assert torch.equal(0.5 * plain.parameters[name], scaled.parameters[name])
+    assert plain.parameters["first"].abs().max() <= 1 / math.sqrt(30)
+    assert plain.parameters["hidden"].var().item() == pytest.approx(1 / (3 * 16), rel=0.1)
+
+
+def test_without_biases_the_scale_kills_nobody() -> None:
+    x = few().images
+    for factor in (0.25, 4.0):  # powers of two: not a bit of rounding
+        one, other = (
+            units.firing(dying.default_init(12, 6, 16, range(3), f, 0.0), x).on for f in (1.0, factor)
+        )
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, "2", True])
+def test_default_init_names_bad_factors(wrong: object) -> None:
+    for name in ("weights", "biases"):
+        with pytest.raises(ValueError, match=name):
+            dying.default_init(12, 2, 4, **{name: wrong})
+
+
+@settings(max_examples=15, deadline=None)
+@given(depth=st.integers(1, 30), seed=st.integers(0, 99), bias=st.floats(-3, 3))
+def test_batch_norm_leaves_nobody_dead_at_init_at_any_depth(depth: int, seed: int, bias: float) -> None:
+    net = networks.Networks(relu(norm="batch", seed=[seed], bias=bias), 12, depth, 8)
+    assert not units.firing(net, few().images, training=True).dead.any()
+
+
+def test_dead_by_count_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = networks.Networks(relu(bias=-0.7), 12, 3, 20), few().images
+    for at_once in (2**21, 500):  # in one go, and eight images at a time
+        monkeypatch.setattr(dying, "_UNITS_AT_ONCE", at_once)
+        found = dying.dead_by_count(net, x, [1, 7, 60])
+        for row, count in zip(found, (1, 7, 60), strict=True):
+            assert torch.allclose(row, units.firing(net, x[:count]).dead_share)
+    assert found[0].mean() > found[1].mean() > found[2].mean()
+
+
+def test_dead_by_count_names_bad_counts() -> None:
+    net, x = networks.Networks(relu(), 12, 2, 4), few().images
+    for counts, message in (([], "at least one"), ([0], "count of images"), ([61], "60 images")):
+        with pytest.raises(ValueError, match=message):
+            dying.dead_by_count(net, x, counts)
+
+
+def test_off_per_image_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = networks.Networks(relu(), 12, 2, 5), few().images
+    monkeypatch.setattr(dying, "_UNITS_AT_ONCE", 100)
+    found = dying.off_per_image(net, x)
+    z = net.trace(x).z[1][2, 17]
+    assert found.shape == (3, 2, 60) and found[2, 1, 17] == (z <= 0).double().mean()
+
+
+# --- linear, wounded, coming back
+
+
+def test_lifted_network_is_linear() -> None:
+    net, x = networks.Networks(relu(), 12, 3, 16), few().images
+    dying.lift(net, x)
+    assert units.firing(net, x).always_on.all()
+    mixed = net((x[:30] + x[30:]) / 2)
+    assert torch.allclose(mixed, (net(x[:30]) + net(x[30:])) / 2, atol=1e-4)
+
+
+def test_wound_is_just_deadly() -> None:
+    net, x = networks.Networks(relu(), 12, 3, 16), few().images
+    before = net.parameters["bias"].detach().clone()
+    dying.wound(net, x, 1, 5, margin=0.25)
+    z = net.trace(x).z[1]
+    assert torch.allclose(z.amax(1)[:, :5], torch.tensor(-0.25), atol=1e-5)
+    assert torch.equal(net.parameters["bias"][1, :, 0, 5:], before[1, :, 0, 5:])
+    assert torch.equal(net.parameters["bias"][[0, 2]], before[[0, 2]])
+
+
+def test_first_layer_never_recovers_and_the_second_does() -> None:
+    train = few(200, 12)
+    back = {}
+    for layer in (0, 1):
+        net = networks.Networks(relu(learning_rate=0.1), 12, 3, 24)
+        dying.wound(net, train.images, layer, 12)
+        weights = net.weight(layer)[..., :12].detach().clone()
+        training.train(net, train, epochs=10, batch_size=20)
+        back[layer] = int((~units.firing(net, train.images).dead[:, layer, :12]).sum())
+        assert torch.equal(weights, net.weight(layer)[..., :12]) == (layer == 0)
+    assert back[0] == 0 and back[1] > 5
+
+
+def test_wound_and_lift_name_what_is_wrong() -> None:
+    net, x = networks.Networks(relu(), 12, 2, 4), few().images
+    for layer in (-1, 2, True, 0.5):
+        with pytest.raises(ValueError, match="layer"):
+            dying.wound(net, x, layer, 1)
+    for count in (0, 5, 1.5):
+        with pytest.raises(ValueError, match="count"):
+            dying.wound(net, x, 0, count)
+    for margin in (0, -1.0, math.nan, math.inf, "1", True):
+        with pytest.raises(ValueError, match="margin"):
+            dying.wound(net, x, 0, 1, margin)
+        with pytest.raises(ValueError, match="margin"):
+            dying.lift(net, x, margin)
+    normed = networks.Networks(relu(norm="batch"), 12, 2, 4)
+    with pytest.raises(ValueError, match="batch norm"):
+        dying.wound(normed, x, 0, 1)
+    with pytest.raises(ValueError, match="batch norm"):
+        dying.lift(normed, x)
+
+
+def test_turnover_counts_both_ways() -> None:
+    dead = torch.zeros(3, 1, 2, 4, dtype=torch.bool)
+    dead[0, 0, 0] = torch.tensor([True, True, False, False])
+    dead[1, 0, 0] = torch.tensor([True, False, True, True])
+    died, back = dying.turnover(dead)
+    assert died[:, 0].tolist() == [[2, 0], [0, 0]] and back[:, 0].tolist() == [[1, 0], [3, 0]]
+    for wrong in (dead[:1], dead[0], dead.double()):
+        with pytest.raises(ValueError, match="turnover needs"):
+            dying.turnover(wrong)
+
+
+# --- leaks and slopes
+
+
+def test_leaky_is_a_leaky_relu() -> None:
+    z = torch.tensor([-2.0, 0.0, 3.0], dtype=torch.float64)
+    entry = dying.leaky(0.3)
+    assert torch.allclose(entry(z), torch.tensor([-0.6, 0.0, 3.0], dtype=torch.float64))
+    assert entry.derivative(z).tolist() == [0.3, 0.3, 1.0] and entry.derivative(z).dtype == z.dtype
+    assert entry.derivative(torch.tensor([math.nan])).isnan().all()
+    for wrong in (0, 1, -0.1, math.nan, "0.1", True):
+        with pytest.raises(ValueError, match="leak"):
+            dying.leaky(wrong)
+
+
+def test_without_slope(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = few().images
+    mixed = [networks.Design(a, gain="he", bias=-2.0) for a in ("relu", "leaky_relu", "elu")]
+    net = networks.Networks(mixed, 12, 2, 16)
+    monkeypatch.setattr(dying, "_UNITS_AT_ONCE", 600)
+    gone = dying.without_slope(net, x)
+    assert torch.equal(gone[0], units.firing(net, x).dead[0]) and gone[0].any() and not gone[1:].any()
+    deep = networks.Networks([networks.Design("elu", bias=-200.0)], 12, 1, 4)
+    assert dying.without_slope(deep, x).all()  # e^-200 is 0 in float32
+    z = torch.full((1,), -200.0, requires_grad=True)
+    activations.get("elu")(z).sum().backward()
+    assert z.grad is not None and z.grad.item() == 0
+
+
+# --- runs
+
+
+def test_run_tells_dead_from_diverged() -> None:
+    train = few(100)
+    designs = relu(seed=[0], bias=[0.0, -9.0]) + relu(seed=[0], learning_rate=1e6)
+    designs += networks.grid(activation="relu", norm="batch", seed=0)
+    found = dying.run(designs, train, few(50, seed=1), depth=2, width=8, epochs=2, batch_size=25, watch=True)
+    table = found.table
+    assert table.fate.tolist() == ["alive", "layer off", "diverged", "alive"]
+    assert table.accuracy.isna().tolist() == table.dead.isna().tolist() == [False, False, True, False]
+    assert table.dead[1] == table.off_side[1] == table.without_slope[1] == table.dead_at_start[1] == 1
+    assert table.dead_at_start[3] == 0 and table.momentum.unique().tolist() == [0.9]
+    assert found.dead is not None and found.dead.shape == (3, 4, 2, 8)
+    assert torch.equal(found.dead[-1], found.firing.dead)
+    assert table.zeros[0] == pytest.approx(1 - found.firing.on[0].mean().item())
+
+
+def test_run_is_train_and_firing() -> None:
+    train = data.load("train", count=100, size=14)
+    designs = networks.grid(activation=["relu", "elu"], gain="he", seed=range(2))
+    found = dying.run(designs, train, train, depth=2, width=8, epochs=1, batch_size=50)
+    net = networks.Networks(designs, 196, 2, 8)
+    training.train(net, train, epochs=1, batch_size=50)
+    low = units.firing(net, train.images).never_positive.double().mean((1, 2))
+    assert found.dead is None and found.table.off_side.tolist() == low.tolist()
+    assert found.table.without_slope[2:].sum() == found.table.dead[2:].sum() == 0
+    assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+
+
+def test_deaths_grow_with_the_rate() -> None:
+    train = data.load("train", count=500, size=14)
+    designs = relu(seed=range(5), learning_rate=[0.05, 0.25])
+    table = dying.run(designs, train, train, width=32, epochs=6).table
+    dead = table.groupby("learning_rate").dead.mean()
+    assert dead[0.25] > 3 * dead[0.05]
+
+
+def test_parameters_of_one_network() -> None:
+    net = networks.Networks(relu(norm="batch"), 12, 3, 4)
+    own = dying.parameters_of(net, 1)
+    alone = networks.Networks([net.designs[1]], 12, 3, 4)
+    assert set(own) == set(net.parameters)
+    for name, tensor in own.items():
+        assert torch.equal(tensor.flatten(), alone.parameters[name].flatten())
+    own["first"].zero_()
+    assert net.parameters["first"].abs().min() > 0  # a copy
+    for wrong in (-1, 3, True, 0.0):
+        with pytest.raises(ValueError, match="index"):
+            dying.parameters_of(net, wrong)

@@ -1,0 +1,118 @@
+"""Notebook 05's exercises and figures."""
+
+import math
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from course_utils import plots
+from course_utils.exercises import check, exercises
+from course_utils.figures import nb05
+
+
+def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
+    check(number, answer)
+    return capsys.readouterr().out
+
+
+RIGHT = [
+    ("5.1", "d"), ("5.1", "(D)"), ("5.2", lambda h: (h == 0).all(0).sum()), ("5.2", lambda h: int((h.max(0) <= 0).sum())),
+    ("5.2", lambda h: h.amax(0).eq(0).sum().item()), ("5.3", 14), ("5.3", "14"), ("5.3", torch.tensor(14.0)),
+    ("5.4", 0), ("5.4", "0"), ("5.5", "b"), ("5.5", " B."), ("5.6", 9), ("5.6", 9.0), ("5.6", sum(0.9**k for k in range(1, 900))),
+]  # fmt: skip
+WRONG = [
+    ("5.1", "a", "same ten layers"), ("5.1", "b", "Without biases"), ("5.1", "c", "shrinks"), ("5.1", "x", "one letter"),
+    ("5.2", lambda h: (h == 0).any(0).sum(), "every image"), ("5.2", lambda h: (h == 0).all(1).sum(), "columns"),
+    ("5.2", lambda h: (h == 0).sum(), "zeros"), ("5.2", lambda h: (h == 0).all(0).double().mean(), "share"),
+    ("5.2", lambda h: (h.mean(0) < 1e-3).sum(), "threshold"), ("5.2", lambda h: (h == 0).all(0), "One number"),
+    ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"), ("5.2", lambda h: None, "None"),
+    ("5.3", 13, "wider"), ("5.3", 15, "narrowest"), ("5.3", 13.29, "whole number"), ("5.3", 10**9, "narrowest"),
+    ("5.3", -2, "whole number"), ("5.4", 50, "Half"), ("5.4", 0.5, "Half"), ("5.4", 3, "sign"),
+    ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"), ("5.5", "d", "exactly 0"),
+    ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"), ("5.6", 0, "velocity"), ("5.6", 4, "geometric"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "right." in reply(capsys, number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reply(capsys, number, answer)
+    assert "not yet." in said and hint in said
+
+
+def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in exercises("05"):
+        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
+
+
+def rows(**columns: list[object]) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def draws(figure: object) -> bool:
+    return len(plots.picture(figure, quick=True).png) > 5000
+
+
+def test_figures_of_init_draw() -> None:
+    share = torch.rand(5, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert draws(nb05.opening({"a": share, "b": share}))
+    assert draws(nb05.gates({"a": share > 0.5, "b": share > 2}))
+    assert draws(
+        nb05.by_layer(dict.fromkeys(["PyTorch's default", "weights × √6", "biases × 0", "batch norm"], share))
+    )
+    three = torch.rand(3, 5, dtype=torch.float64)
+    knob = {"PyTorch's default": three, "biases × 0": three / 4}
+    assert draws(nb05.by_images_and_depth([1, 10, 100], knob, [5, 10, 20], knob, [8, 16, 32], knob))
+
+
+def test_born_dead_draws_with_empty_cells() -> None:
+    found = {1: [(0.5, 0.4, 0.6), (0.0, 0.0, 0.01)], 10: [(0.9, 0.8, 1.0), (0.2, 0.1, 0.3)]}
+    law = {1: [0.5, 0.25, 0.125], 10: [0.99, 0.94, 0.7]}
+    assert draws(nb05.born_dead([1, 3], law, found, [(0.9, 0.8, 1.0), (0.0, 0.0, 0.1)]))
+
+
+@pytest.mark.parametrize("fate", ["alive", "diverged"])
+def test_figures_of_training_draw(fate: str) -> None:
+    gone = fate == "diverged"
+    table = pd.concat(
+        rows(
+            arm=[arm] * 4, bias=[-1.0, -2.0] * 2, learning_rate=[0.1, 0.1, 0.4, 0.4], momentum=[momentum] * 4,
+            off_side=[0.1, 0.2, 0.3, math.nan if gone else 0.5], dead=[0.1, 0.2, 0.3, math.nan if gone else 0.5],
+            accuracy=[0.8, 0.7, 0.2, math.nan if gone else 0.1], fate=["alive"] * 3 + [fate],
+        )
+        for arm in nb05.ARMS
+        for momentum in (0.0, 0.9)
+    )  # fmt: skip
+    assert draws(nb05.by_bias(table)) and draws(nb05.rates(table)) and draws(nb05.cures(table))
+    bars = torch.tensor([3, 0, 12])
+    assert draws(nb05.turnover({"momentum 0": (bars, bars), "momentum 0.9": (bars, bars)}))
+
+
+def test_dead_units_are_red_and_diverged_ones_are_not() -> None:
+    on = torch.tensor([[0.0, 0.5, 1.0]], dtype=torch.float64)
+    for values, red in ((on, 1), (torch.full_like(on, math.nan), 0)):
+        figure = nb05.opening({"a": values, "b": values})
+        picture = figure.axes[0].images[0].get_array()
+        assert sum(pixel[0] > 1.5 * pixel[1] for pixel in picture[0]) == red
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 1)])
+def test_explorer_draws_every_cell_quickly(row: int, column: int) -> None:
+    dead = torch.tensor([[0.1, 0.6], [0.3, math.nan]], dtype=torch.float64)
+    on = torch.rand(4, 64, dtype=torch.float64)
+    on = torch.full_like(on, math.nan) if dead[row, column].isnan() else on
+    spent = []
+    for _ in range(2):
+        start = time.process_time()
+        figure = nb05.explored([-1.0, 0.0], [0.1, 0.4], dead, 1 - dead, (row, column), on)
+        assert plots.picture(figure, quick=True).png
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.25  # about 0.1 with the layout, half of that in the explorer, which keeps it

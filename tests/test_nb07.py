@@ -1,0 +1,103 @@
+"""Notebook 07's exercises and figures."""
+
+import math
+import time
+
+import pytest
+import torch
+
+from course_utils import plots
+from course_utils.exercises import check, exercises
+from course_utils.figures import nb07
+
+
+def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
+    check(number, answer)
+    return capsys.readouterr().out
+
+
+def good(losses: list[float], target: float, window: int) -> float:
+    for step in range(window, len(losses) + 1):
+        if sum(losses[step - window : step]) / window <= target:
+            return step
+    return math.inf
+
+
+def unsmoothed(losses: list[float], target: float, window: int) -> float:
+    return good(losses, target, 1)
+
+
+RIGHT = [
+    ("7.1", "b"), ("7.1", " B"), ("7.2", "c"), ("7.2", "(c)"), ("7.3", good), ("7.4", 16), ("7.4", "16"),
+    ("7.5", 0.25), ("7.5", "1/4"), ("7.5", torch.tensor(0.25)), ("7.6", "c"),
+]  # fmt: skip
+WRONG = [
+    ("7.1", "a", "reputation"), ("7.1", "c", "rings"), ("7.1", "x", "one letter"),
+    ("7.2", "a", "2012"), ("7.2", "b", "Xavier"),
+    ("7.3", unsmoothed, "lucky"), ("7.3", lambda x, t, w: good(x, t, w) - 1, "One too few"),
+    ("7.3", lambda x, t, w: good(x, t, w) - w, "begins"), ("7.3", 3, "function"), ("7.3", lambda x: 1, "fails"),
+    ("7.3", lambda x, t, w: min(good(x, t, w), 999), "infinitely"), ("7.3", lambda x, t, w: 2, "this says 2"),
+    ("7.4", 4, "One factor"), ("7.4", 1, "same rate"), ("7.4", 1 / 16, "other way"), ("7.4", 5, "V = 4W"),
+    ("7.5", 1, "Differentiate"), ("7.5", 0.5, "doubles"), ("7.5", 4, "other way"), ("7.5", 9, "half as long"),
+    ("7.6", "a", "two intervals"), ("7.6", "b", "no equality"), ("7.6", "d", "overlap"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "right." in reply(capsys, number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reply(capsys, number, answer)
+    assert "not yet." in said and hint in said
+
+
+def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in exercises("07"):
+        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
+
+
+def test_figures_draw() -> None:
+    loss = torch.rand(3, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+    loss[0, 0] = math.inf
+    panel = nb07.Panel("ReLU", [0.5, 1.0, 2.0], [0.01, 0.1, 1.0, 10.0], loss, loss < 1, 1.4)
+    arms = {"ReLU": nb07.Arm("relu"), "σ(4z)": nb07.Arm("sigmoid", nb07.DASHED)}
+    steps = {
+        "ReLU": {2: [40.0, 50.0], 4: [60.0, 70.0]},
+        "σ(4z)": {2: [90.0, math.inf], 4: [math.inf, math.inf]},
+    }
+    curves = {
+        "old": {name: torch.ones(30, 2) for name in arms},
+        "new": {name: torch.ones(30, 2) for name in arms},
+    }
+    share = (1, 12, (0.02, 0.4))
+    figures = [
+        nb07.maps([panel], (0.5, 1.5), "finding", "how"),
+        nb07.by_depth(steps, arms, 300, 0.7),
+        nb07.against_theory([("ReLU", "relu", 2, 1.0, 50.0), ("σ, 0.35", "sigmoid", 4, 0.01, math.inf)], 300),
+        nb07.curves(curves, arms, 0.7, 5),
+        nb07.by_gain([0.5, 1.0], {"relu": torch.tensor([40.0, math.inf])}, {"He": 1.4}, 1.0),
+        nb07.shares([("ReLU", "relu", True)], {"all": [share], "usual": [share]}),
+    ]
+    assert all(len(plots.picture(figure, quick=True).png) > 3000 for figure in figures)
+
+
+def test_explorer_figure_is_quick_and_says_diverged() -> None:
+    smooth = torch.linspace(2.3, 0.5, 181)
+    smooth[100:] = math.nan
+    spent = []
+    for _ in range(5):
+        start = time.process_time()
+        figure = nb07.explored(smooth, 20, "relu", "title")
+        plots.picture(figure, quick=True)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.15
+    assert "diverged" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_labels_are_raised_apart() -> None:
+    assert nb07._apart([0.0, 5.0, 0.1], 1.0) == [0.0, 5.0, 1.0]

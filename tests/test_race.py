@@ -1,0 +1,141 @@
+"""The race room: step counts, tuning, and the map of what trains, against plain PyTorch."""
+
+import math
+
+import pytest
+import torch
+
+from course_utils import activations, data, race
+from course_utils.networks import Design, Networks
+from course_utils.training import train
+
+SMALL = data.load("train", count=400, size=14)
+
+
+def by_hand(losses: list[float], target: float, window: int) -> float:
+    for step in range(window, len(losses) + 1):
+        if sum(losses[step - window : step]) / window <= target:
+            return step
+    return math.inf
+
+
+def test_steps_to_is_the_plain_loop() -> None:
+    losses = 2.3 - torch.rand(60, 30, generator=torch.Generator().manual_seed(0), dtype=torch.float64).cumsum(
+        0
+    ) * torch.linspace(0, 0.1, 30)
+    for target, window in ((1.0, 20), (1.5, 1), (0.3, 7), (2.2, 60)):
+        expected = [by_hand(row, target, window) for row in losses.T.tolist()]
+        assert race.steps_to(losses, target, window).tolist() == expected
+
+
+def test_steps_to_never_counts_what_is_not_finite() -> None:
+    losses = torch.full((10, 3), 2.0)
+    losses[5:, 0], losses[5:, 1], losses[8:, 2] = math.nan, math.inf, -50.0
+    assert race.steps_to(losses, 1.0, 2).tolist() == [math.inf, math.inf, 9]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ((torch.zeros(5), 1.0, 1), "steps, networks"), (([1.0], 1.0, 1), "list"), ((torch.zeros(5, 2), 1.0, 6), "5 steps"),
+        ((torch.zeros(5, 2), 1.0, 0), "window"), ((torch.zeros(5, 2), math.nan, 1), "finite"), ((torch.zeros(5, 2), "1", 1), "finite"),
+    ],
+)  # fmt: skip
+def test_steps_to_names_what_is_wrong(arguments: tuple, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        race.steps_to(*arguments)
+
+
+@pytest.mark.parametrize(("activation", "norm"), [("relu", "none"), ("sigmoid", "none"), ("tanh", "batch")])
+def test_cells_of_the_map_agree_with_plain_pytorch(activation: str, norm: str) -> None:
+    gains, rates = [0.5, 1.0, 4.0], [0.01, 0.1]
+    found = race.survey(activation, SMALL, gains, rates, depth=2, width=8, norm=norm, epochs=2, batch_size=50)
+    generator = torch.Generator().manual_seed(0)
+    for at in torch.randperm(6, generator=generator)[:3].tolist():
+        row, column = divmod(at, 2)
+        expected = one_by_one(activation, norm, gains[row], rates[column], seed=at)
+        assert torch.allclose(found.losses[:, row, column], expected, rtol=2e-3, atol=2e-3)
+
+
+def one_by_one(activation: str, norm: str, gain: float, rate: float, seed: int) -> torch.Tensor:
+    """The same network as an nn.Module, trained by torch.optim.SGD in the same order."""
+    start = Networks([Design(activation, seed=seed, gain=gain, norm=norm)], 196, 2, 8)
+    act = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}[activation]
+    layers: list[torch.nn.Module] = []
+    for layer, (fan_in, fan_out) in enumerate(((196, 8), (8, 8), (8, 10))):
+        linear = torch.nn.Linear(fan_in, fan_out)
+        with torch.no_grad():
+            linear.weight.copy_(start.weight(layer)[0].T)
+            linear.bias.zero_()
+        layers.append(linear)
+        if layer < 2:
+            layers += [torch.nn.BatchNorm1d(8)] * (norm == "batch") + [act()]
+    layers = [torch.nn.BatchNorm1d(8) if isinstance(x, torch.nn.BatchNorm1d) else x for x in layers]
+    model = torch.nn.Sequential(*layers)
+    optimiser = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    order, losses = torch.Generator().manual_seed(0), []
+    for _ in range(2):
+        for batch in torch.randperm(400, generator=order).view(-1, 50):
+            loss = torch.nn.functional.cross_entropy(model(SMALL.images[batch]), SMALL.labels[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    return torch.tensor(losses)
+
+
+def a_map() -> race.Map:
+    losses = torch.full((30, 3, 2), 2.3)
+    losses[5:, 0, 0], losses[25:, 1, 1], losses[9:, 2, 0] = 0.5, 0.2, math.nan
+    return race.Map(activations.get("relu"), "none", 4, (0.5, 1.0, 2.0), (0.1, 1.0), losses)
+
+
+def test_a_map_counts_its_cells() -> None:
+    found = a_map()
+    assert found.trained().tolist() == [[True, False], [False, False], [False, False]]
+    assert found.final()[2, 0] == math.inf and found.final()[0, 0] == 0.5
+    assert found.share()[:2] == (1, 6) and found.share(1.0, 0.9, 2.0)[:2] == (0, 4)
+    low, high = found.share()[2]
+    assert 0 < low < 1 / 6 < high < 1
+    assert found.middle_gain() == pytest.approx(0.5) and math.isnan(found.middle_gain(0.1))
+    assert found.steps(0.5).tolist() == [25, math.inf, math.inf] and found.label == "ReLU"
+    with pytest.raises(ValueError, match="no gain"):
+        found.share(1.0, 5.0, 6.0)
+
+
+def test_heat_races_with_fresh_seeds_at_the_tuned_rate() -> None:
+    arms = {"a": {"activation": "relu", "gain": "he"}, "b": {"activation": "sigmoid", "gain": 0.1}}
+    heat = race.heat(arms, SMALL, 2, 8, [1e-6, 0.1, 1e6], 1.6, epochs=5, batch_size=20, seeds=3)
+    found = race.summary(heat.table).set_index("arm")
+    assert found.loc["a", "learning_rate"] == 0.1 and bool(found.loc["a", "inside"])
+    assert found.loc["a", "reached"] == 3 and found.loc["a", "seeds"] == 3
+    nets = Networks([Design("relu", seed=s, gain="he", learning_rate=0.1) for s in range(3)], 196, 2, 8)
+    alone = train(nets, SMALL, epochs=5, batch_size=20).losses
+    assert torch.allclose(heat.losses[:, :3], alone, rtol=1e-2, atol=1e-2)
+    assert race.count_text(84.6) == "≈ 85" and race.count_text(math.inf) == "never"
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [({"arms": {}}, "arm"), ({"rates": [0.1, 0.1, 0.2]}, "three"), ({"seeds": 0}, "seeds"), ({"tune_seeds": True}, "tune_seeds")],
+)  # fmt: skip
+def test_heat_names_what_is_wrong(change: dict, hint: str) -> None:
+    arguments = {"arms": {"a": {"activation": "relu"}}, "rates": [0.01, 0.1, 1.0]} | change
+    with pytest.raises(ValueError, match=hint):
+        race.heat(data=SMALL, depth=1, width=4, target=1.0, epochs=1, **arguments)
+
+
+@pytest.mark.parametrize(
+    "change", [{"gains": []}, {"gains": [2.0, 1.0]}, {"rates": [0.0, 0.1]}, {"rates": [0.1, 0.1]}]
+)
+def test_survey_names_what_is_wrong(change: dict) -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        race.survey("relu", SMALL, **({"gains": [1.0], "rates": [0.1]} | change), depth=1, width=4)
+
+
+def test_seconds() -> None:
+    spent = race.seconds_per_step(["relu", "tanh"], SMALL, 1, 4, count=2, rounds=1)
+    assert list(spent) == ["relu", "tanh"] and all(0 < s < 1 for s in spent.values())
+    for names, rounds in (([], 1), (["relu", "relu"], 1), (["relu"], 0)):
+        with pytest.raises(ValueError, match=r"once|rounds"):
+            race.seconds_per_step(names, SMALL, 1, 4, rounds=rounds)
