@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, machine, theory, training, tuning
+from course_utils import activations, machine, theory, training, tuning, units
 from course_utils.activations import Activation
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks
@@ -22,6 +22,7 @@ from course_utils.networks import Design, Networks
 __all__ = [
     "TUNING_SEEDS",
     "Race",
+    "dead_shares",
     "leaky",
     "leaky_like",
     "level",
@@ -89,7 +90,7 @@ def race(
 ) -> Race:
     """Tune every arm on the same grid of learning rates, then train it at its best rate with fresh seeds.
 
-    Both stages are one batched program each. SGD with momentum 0.9, as training.train. A network that diverged counts
+    Each arm's networks are one batched program in each stage. SGD with momentum 0.9, as training.train. A network that diverged counts
     as a failure in the tuning (tuning.best) and as an accuracy of 0 in the final.
 
     Args:
@@ -114,14 +115,18 @@ def race(
         raise ValueError(f"seeds that chose a rate must not report it; in both lists: {sorted(twice)}")
 
     tables, losses, finals = [], {}, []
-    for name, design in arms.items():  # alike networks side by side: a mixed batch is cut and joined at every layer
+    for (
+        name,
+        design,
+    ) in arms.items():  # alike networks side by side: a mixed batch is cut and joined at every layer
 
         def run(each: list[Design], judge: Dataset, arm: str = name) -> tuple[pd.DataFrame, Tensor]:
             networks = Networks(each, data.images.shape[1], depth, width)
             if prepare is not None:
                 prepare(networks)
-            history = training.train(networks, data, epochs=epochs, batch_size=batch_size)
-            _, accuracy = training.evaluate(networks, judge)
+            with machine.threads(1):  # so small are the products that a second thread only waits
+                history = training.train(networks, data, epochs=epochs, batch_size=batch_size)
+                _, accuracy = training.evaluate(networks, judge)
             accuracy = torch.where(history.diverged_at >= 0, torch.nan, accuracy)
             rows = [{"arm": arm, "learning_rate": d.learning_rate, "seed": d.seed} for d in each]
             table = pd.DataFrame(rows).assign(accuracy=accuracy.numpy(), diverged=accuracy.isnan().numpy())
@@ -145,7 +150,9 @@ def pairs(better: Tensor, worse: Tensor) -> tuple[int, int]:
     """
     for values in (better, worse):
         if values.ndim != 1 or not len(values):
-            raise ValueError(f"pairs compares two vectors, got shapes {list(better.shape)}, {list(worse.shape)}")
+            raise ValueError(
+                f"pairs compares two vectors, got shapes {list(better.shape)}, {list(worse.shape)}"
+            )
     first, second = better.double(), worse.double().nan_to_num(nan=-math.inf)
     return int((first.unsqueeze(1) > second).sum()), len(first) * len(second)
 
@@ -258,7 +265,9 @@ def level(networks: Networks, growth: float) -> None:
     if isinstance(growth, bool) or not isinstance(growth, int | float) or not 0 < growth < math.inf:
         raise ValueError(f"a growth must be a finite number above 0, got {growth!r}")
     if any(d.norm != "batch" or d.residual for d in networks.designs):
-        raise ValueError("only with batch norm in all networks, and no residual paths, do weights have no scale")
+        raise ValueError(
+            "only with batch norm in all networks, and no residual paths, do weights have no scale"
+        )
     with torch.no_grad():
         networks.parameters["first"] *= growth ** ((networks.depth - 1) / 2)
         for layer in range(1, networks.depth):
@@ -279,6 +288,23 @@ def outliers(designs: Sequence[Design], images: Tensor, depth: int, width: int) 
         squares = torch.stack([layer.double().square().sum(2) for layer in z])
     share: Tensor = squares.amax(2) / squares.sum(2)
     return share
+
+
+def dead_shares(
+    designs: Sequence[Design],
+    data: Dataset,
+    depth: int,
+    width: int = 32,
+    epochs: int = 3,
+    batch_size: int = 100,
+) -> Tensor:
+    """Train networks, each at its design's own rate, and give the share of their hidden units that are then off for every
+    example of ``data``: float64 [N], NaN where a network diverged. Arguments and errors as :func:`race`.
+    """
+    networks = Networks(designs, data.images.shape[1], depth, width)
+    with machine.threads(1):
+        training.train(networks, data, epochs=epochs, batch_size=batch_size)
+        return units.firing(networks, data.images).dead_share.mean(1)
 
 
 def step_cost(design: Design, other: Design, data: Dataset, depth: int, width: int, rounds: int = 5) -> float:

@@ -1,0 +1,126 @@
+"""Checks of notebook 06, Batch norm fixes, and what it breaks."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_utils import arms, theory
+from course_utils.exercises import Exercise, Off, function, number, option
+
+__all__ = ["EXERCISES"]
+
+
+def _best_at_thirty(answer: Any) -> None:
+    letter = option(answer, "abcd")
+    if letter == "a":
+        raise Off("Notebook 03: a plain sigmoid network forgets its input after about a dozen layers.")
+    if letter == "b":
+        raise Off("At He's init its gradient is level on average, yet it does not come first. Read on.")
+    if letter == "d":
+        raise Off(
+            "The usual guess. Batch norm subtracts a mean and divides by a deviation. Whose deviation is small?"
+        )
+
+
+def _normalise(answer: Any) -> None:
+    z = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z = 3 * z + torch.tensor([1.0, -2.0, 0.5, 4.0], dtype=torch.float64)
+    given = function(answer, z)
+    if given.numel() != z.numel():
+        raise Off(f"z of shape [6, 4] goes in, so 24 numbers should come out; these are {given.numel()}.")
+    x = given.view(6, 4)
+
+    def scaled(mean: Tensor, spread: Tensor) -> Tensor:
+        return (z - mean) / spread
+
+    unit_mean, unit_var = z.mean(0), z.var(0, correction=0)
+    wrong = {
+        "That is layer norm: each example over its units. Batch norm takes each unit over the batch.": scaled(
+            z.mean(1, keepdim=True), z.std(1, keepdim=True, correction=0)
+        ),
+        "One mean and one deviation for the whole table; each unit needs its own.": scaled(
+            z.mean(), z.std(correction=0)
+        ),
+        "The mean is gone; now divide by the deviation.": z - unit_mean,
+        "Divided by the variance; its square root is wanted.": scaled(unit_mean, unit_var),
+        "The deviation is divided by B − 1 here; batch norm divides by B (correction=0).": scaled(
+            unit_mean, z.std(0)
+        ),
+    }
+    right = scaled(unit_mean, unit_var.sqrt())
+    if torch.allclose(x, right, atol=2e-4):
+        return
+    for hint, value in wrong.items():
+        if torch.allclose(x, value, atol=1e-3):
+            raise Off(hint)
+    if not torch.allclose(x.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-3):
+        raise Off("Every unit should have mean 0 over the batch; yours have not.")
+    raise Off("The means are 0, but the mean squares should be 1 for every unit; yours are not.")
+
+
+def _squared_growth(answer: Any) -> None:
+    value, right = number(answer), math.pi / (math.pi - 1)
+    if abs(value - math.sqrt(right)) < 2e-3:
+        raise Off("That is the growth of the norm. Its square is asked for.")
+    if abs(value - 1) < 2e-3:
+        raise Off("You have divided by E[φ²]. Batch norm takes the mean away: divide by the variance.")
+    if abs(value - 1 / right) < 2e-3:
+        raise Off("Upside down: the slopes are above, the variance below.")
+    if abs(value - 1 / (1 - 1 / math.pi)) < 2e-3:
+        return
+    if abs(value - 0.5) < 2e-3:
+        raise Off("That is E[φ′²]. Now divide by Var φ.")
+    raise Off("E[φ′²] is the share of units that are on; E[φ²] is ½, and E[φ] = 1/√(2π).")
+
+
+def _thousandfold(answer: Any) -> None:
+    value = number(answer)
+    if value in (18, 19):
+        raise Off("You have used the growth of the square, π/(π − 1). The norm grows by its root.")
+    if value == 36 or (36 < value < 37):
+        raise Off("Close: 36 layers are a shade too few, and layers come whole.")
+    if value != 37:
+        raise Off("Solve 1.2112ⁿ ≥ 1000: logarithms on both sides.")
+
+
+def _mean_part(answer: Any) -> None:
+    value = number(answer)
+    found = theory.moments("sigmoid")
+    right = 0.25 / found.square
+    if abs(value - 0.25) < 2e-3:
+        raise Off("That is E[φ]². Divide it by E[φ²].")
+    if abs(value - (1 - right)) < 4e-3:
+        raise Off("That is the part that differs between examples; the other one is asked for.")
+    if abs(value - found.square) < 2e-3:
+        raise Off("That is E[φ²]. What part of it is the square of the mean?")
+    if abs(value / right - 1) > 0.02 and abs(value / right / 100 - 1) > 0.02:
+        raise Off("E[σ(z)] is ½ by symmetry, and theory.moments('sigmoid').square is E[σ²].")
+
+
+def _shift(answer: Any) -> None:
+    beta = number(answer)
+    found = theory.batch_norm_growth(arms.shifted(beta)) if abs(beta) < 6 else math.nan
+    if beta < 0:
+        raise Off("A shift below 0 turns more units off, and the growth gets larger.")
+    if not abs(beta) < 6:
+        raise Off("That leaves no unit off: a linear network. Something smaller will do.")
+    if found > 1.05:
+        raise Off(f"At this shift the growth is {found:.3f}; 1.05 or less is asked for.")
+    if found < 1.02:
+        raise Off(f"The growth is {found:.3f}, but hardly a unit is ever off. Find a smaller shift.")
+
+
+EXERCISES = {
+    "6.1": Exercise(
+        _best_at_thirty, "The sigmoid with batch norm. Few would have bet on it; now the figures."
+    ),
+    "6.2": Exercise(_normalise, "Each unit over the batch: mean 0, mean square 1."),
+    "6.3": Exercise(_squared_growth, "π/(π − 1) = 1.467 for the square, hence 1.211 for the norm."),
+    "6.4": Exercise(_thousandfold, "37 layers. The sigmoid would need more than four hundred."),
+    "6.5": Exercise(_shift, "From about one upward the kink is met more rarely, and the growth fades."),
+    "6.6": Exercise(
+        _mean_part, "About 85 %: what layer norm normalises is mostly the same for all pictures."
+    ),
+}

@@ -1,0 +1,274 @@
+"""Figures of notebook 06, Batch norm fixes, and what it breaks."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_utils import activations, plots
+from course_utils.activations import Activation, Dash
+
+__all__ = [
+    "Curve",
+    "Point",
+    "against_depth",
+    "against_growth",
+    "apart",
+    "dead",
+    "explored",
+    "growth",
+    "remedies",
+    "training",
+]
+
+DASHED: Dash = (0, (5, 1.6))
+CHANCE = 0.1
+
+
+class Curve(NamedTuple):
+    """One line of a figure: its name, the activation whose colour it wears, solid or dashed, and its values."""
+
+    name: str
+    activation: str
+    solid: bool
+    values: Tensor
+
+
+class Point(NamedTuple):
+    """One arm of :func:`against_growth`: accuracies [seeds] at a measured growth; ``changed``: drawn hollow."""
+
+    name: str
+    activation: str | Activation
+    changed: bool
+    growth: float
+    accuracy: Tensor
+
+
+def training(curves: Sequence[Curve], every: int) -> Figure:
+    """Training loss over the steps: values [points, seeds], mean of ``every`` steps each; solid: with batch norm."""
+    figure, ax = plots.axes(
+        "At 30 layers batch norm saves the sigmoid, but not ReLU",
+        "loss on the training batches · lines: mean of five networks · bands: lowest to highest\n"
+        "solid: with batch norm · dashed: without",
+        size=(7.2, 4.2),
+    )
+    ax.axhline(math.log(10), color="0.4", lw=1, linestyle=(0, (2, 2)))
+    ends = []
+    for curve in curves:
+        colour = activations.get(curve.activation).colour
+        steps = every * (np.arange(len(curve.values)) + 1)
+        mean = curve.values.mean(1)
+        ax.plot(steps, mean, color=colour, linestyle="-" if curve.solid else DASHED)
+        ax.fill_between(steps, curve.values.amin(1), curve.values.amax(1), color=colour, alpha=0.15, lw=0)
+        ends.append(float(mean[-1]))
+    heights = _apart(ends, 0.13)
+    last = every * len(curves[0].values)
+    for curve, height in zip(curves, heights, strict=True):
+        plots.label_line(ax, last * 1.015, height, curve.name, activations.get(curve.activation).colour)
+    ax.text(last * 0.99, math.log(10) - 0.03, "chance: ln 10", color="0.35", fontsize=9, va="top", ha="right")
+    ax.set_xlim(0, last * 1.36)
+    ax.set_xticks([x for x in ax.get_xticks() if x <= last])
+    ax.set_ylim(1.0, 2.65)
+    ax.set_xlabel("training steps")
+    ax.set_ylabel("cross-entropy in nats")
+    return figure
+
+
+def against_depth(depths: Sequence[int], curves: Sequence[Curve]) -> Figure:
+    """Test accuracy against depth: values [depths, seeds]; solid: with batch norm."""
+    figure, ax = plots.axes(
+        "With batch norm depth hardly touches the sigmoid; it ruins ReLU",
+        "test accuracy at each arm's own best learning rate · marks: five networks · lines: mean\n"
+        "solid: with batch norm · dashed: without",
+        size=(7.2, 4.3),
+    )
+    ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
+    places = list(range(len(depths)))
+    heights = _apart([float(c.values[-1].mean()) for c in curves], 0.055)
+    for i, (curve, height) in enumerate(zip(curves, heights, strict=True)):
+        entry = activations.get(curve.activation)
+        ax.plot(places, curve.values.mean(1), color=entry.colour, linestyle="-" if curve.solid else DASHED)
+        fill = entry.colour if curve.solid else "white"
+        for place, seeds in zip(places, curve.values, strict=True):
+            x = np.full(len(seeds), place + 0.03 * (i - len(curves) / 2))
+            ax.plot(x, seeds, entry.marker, mfc=fill, mec=entry.colour, mew=1, ms=4.5, alpha=0.75)
+        plots.label_line(ax, places[-1] + 0.13, height, curve.name, entry.colour)
+    ax.text(-0.2, CHANCE - 0.035, "chance", color="0.35", fontsize=9, va="center")
+    ax.set_xlim(-0.25, places[-1] + 0.95)
+    ax.set_ylim(0, 0.9)
+    ax.set_xticks(places, [str(d) for d in depths])
+    ax.set_xlabel("hidden layers")
+    ax.set_ylabel("test accuracy")
+    return figure
+
+
+def growth(curves: Sequence[Curve], predicted: Mapping[str, Tensor]) -> Figure:
+    """The size of dL/dz over the layers with batch norm, relative to the last: values [depth, N]; lines: predicted."""
+    figure, ax = plots.axes(
+        "With batch norm gradients grow toward the input, ReLU's most",
+        "lines: theory · marks: five networks of width 256, a batch of 256",
+    )
+    depth = len(curves[0].values)
+    layers = np.arange(1, depth + 1)
+    ends = [math.log10(float(c.values[0].log().mean().exp())) for c in curves]
+    for curve, height in zip(curves, _apart(ends, 0.12), strict=True):
+        entry = activations.get(curve.activation)
+        ax.plot(layers, predicted[curve.activation], color=entry.colour, linestyle=entry.dash, lw=1.6)
+        ax.plot(layers, curve.values, entry.marker, color=entry.colour, ms=3.4, alpha=0.45)
+        plots.label_line(ax, 0.3, 10**height, curve.name, entry.colour, ha="right", fontsize=8.5)
+    ax.set_yscale("log")
+    ax.set_xlim(-5.5, depth + 0.7)
+    ax.set_xticks([1, *range(5, depth + 1, 5)])
+    ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+    ax.minorticks_off()
+    ax.set_xlabel("layer (1 = next to the input)")
+    ax.set_ylabel("size of dL/dz, relative to the last layer")
+    return figure
+
+
+def against_growth(points: Sequence[Point]) -> Figure:
+    """Test accuracy at 30 layers against the growth of gradients measured at init."""
+    figure, ax = plots.axes(
+        "What grows fast learns badly, whichever activation it is",
+        "test accuracy after training, 30 layers with batch norm · marks: five networks, bar: their mean\n"
+        "filled: as usual · hollow: the same activation, changed to grow at another's pace",
+        size=(7.2, 4.3),
+    )
+    ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
+    heights = _apart([float(point.accuracy.mean()) for point in points], 0.062)
+    for point, height in zip(points, heights, strict=True):
+        entry = activations.get(point.activation)
+        x = np.full(len(point.accuracy), point.growth)
+        fill = "white" if point.changed else entry.colour
+        ax.plot(x, point.accuracy, entry.marker, mfc=fill, mec=entry.colour, mew=1.2, ms=5.5, alpha=0.8)
+        mean = float(point.accuracy.mean())
+        ax.plot([point.growth - 0.004, point.growth + 0.004], [mean, mean], color=entry.colour, lw=2)
+        plots.label_line(ax, point.growth + 0.0095, height, point.name, entry.colour)
+    ax.text(1.012, CHANCE - 0.035, "chance", color="0.35", fontsize=9, va="center")
+    ax.set_xlim(1.01, 1.325)
+    ax.set_ylim(0, 0.9)
+    ax.set_xticks([1.05, 1.1, 1.15, 1.2, 1.25])
+    ax.set_xlabel("growth of dL/dz per layer, toward the input, measured at init")
+    ax.set_ylabel("test accuracy")
+    return figure
+
+
+def apart(curves: Sequence[Curve], start: float) -> Figure:
+    """The distance of a picture and its noisy twin over the layers: values [depth, N]; solid: as usual."""
+    figure, ax = plots.axes(
+        "What makes the gradient grow makes small differences grow",
+        "distance of z between a picture and its noisy twin · lines: mean of five networks · marks: each",
+    )
+    depth = len(curves[0].values)
+    layers = np.arange(1, depth + 1)
+    ends = [math.log10(float(c.values[-1].log().mean().exp())) for c in curves]
+    low = math.log10(start)
+    for curve, height in zip(curves, _apart(ends, -low / 14), strict=True):
+        entry = activations.get(curve.activation)
+        mean = curve.values.log().mean(1).exp()
+        ax.plot(layers, mean, color=entry.colour, linestyle="-" if curve.solid else DASHED)
+        ax.plot(layers[::3], curve.values[::3], entry.marker, color=entry.colour, ms=3, alpha=0.4)
+        plots.label_line(ax, depth + 0.6, 10**height, curve.name, entry.colour)
+    ax.set_yscale("log")
+    ax.set_xlim(0, depth + 9.5)
+    ax.set_xticks([1, *range(5, depth + 1, 5)])
+    ax.set_xlabel("layer (1 = next to the input)")
+    ax.set_ylabel("distance, over the root mean square of z")
+    return figure
+
+
+def remedies(rows: Mapping[str, tuple[str, Tensor]]) -> Figure:
+    """Test accuracy [seeds] of each remedy at eight layers: name -> (activation, accuracies), top to bottom."""
+    figure, ax = plots.axes(
+        "Normalising the pictures does not help; normalising every unit does",
+        "test accuracy, eight hidden layers, best learning rate each · marks: five networks",
+        size=(7.2, 4.1),
+    )
+    ax.axvline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
+    for i, (activation, seeds) in enumerate(rows.values()):
+        entry = activations.get(activation)
+        ax.plot(seeds, np.full(len(seeds), i), entry.marker, color=entry.colour, ms=5.5, alpha=0.7)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.set_xlim(0, 0.9)
+    ax.text(CHANCE + 0.008, 3, "chance", color="0.35", fontsize=9, va="center")
+    ax.set_xlabel("test accuracy")
+    return figure
+
+
+def dead(names: Sequence[str], plain: Tensor, normed: Tensor) -> Figure:
+    """Share of dead units [settings, seeds] in ReLU networks without and with batch norm."""
+    figure, ax = plots.axes(
+        "Batch norm all but does away with dead units",
+        "units off for every training picture, in percent, eight layers · marks: five networks",
+        size=(7.2, 3.4),
+    )
+    entry = activations.get("relu")
+    for values, fill, offset, name in (
+        (plain, "white", -0.1, "without"),
+        (normed, entry.colour, 0.1, "with"),
+    ):
+        for i, seeds in enumerate(values):
+            x = np.full(len(seeds), i + offset)
+            ax.plot(x, 100 * seeds, entry.marker, mfc=fill, mec=entry.colour, mew=1.2, ms=5.5, alpha=0.8)
+        ax.text(0 + offset, 103, name, ha="right" if offset < 0 else "left", fontsize=9, color=entry.colour)
+    ax.set_xticks(range(len(names)), list(names))
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    ax.set_ylim(-4, 112)
+    ax.set_yticks([0, 25, 50, 75, 100])
+    ax.set_ylabel("dead units, %")
+    return figure
+
+
+def explored(measured: Tensor, predicted: Tensor | None, activation: str, title: str) -> Figure:
+    """The explorer's picture: dL/dz over the layers, measured [depth, N] and, where there is one, predicted [depth].
+
+    Drawn fast: powers of ten on a plain axis, and a place for the axes that need not be worked out.
+    """
+    how = "line: theory, where there is one · marks: three networks of width 48 · relative to the last layer"
+    figure, ax = plots.axes(title, how, size=(7.2, 3.4))
+    figure.set_layout_engine("none")
+    ax.set_position((0.1, 0.15, 0.88, 0.64))
+    entry = activations.get(activation)
+    layers = np.arange(1, len(measured) + 1)
+    marks = measured.log10().numpy()
+    seen = [marks.ravel()]
+    if predicted is not None:
+        line = predicted.log10().numpy()
+        ax.plot(layers, line, color=entry.colour, linestyle=entry.dash)
+        seen.append(line)
+    ax.plot(layers, marks, entry.marker, color=entry.colour, ms=4, alpha=0.5)
+    ax.axhline(0, color="0.6", lw=0.8)
+    _powers_of_ten(ax, np.concatenate(seen))
+    ax.set_xticks([1, *range(5, len(measured) + 1, 5)])
+    ax.set_xlabel("layer (1 = next to the input)")
+    ax.set_ylabel("size of dL/dz")
+    return figure
+
+
+def _powers_of_ten(ax: Axes, powers: np.ndarray) -> None:
+    seen = powers[np.isfinite(powers)]
+    low, high = min([-2.0, *seen]), max([3.0, *seen])
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    step = max(1, math.ceil((high - low) / 6))
+    ticks = [t for t in range(math.ceil(low), math.floor(high) + 1) if t % step == 0]
+    ax.set_yticks(ticks, ["1" if t == 0 else f"1e{t}" for t in ticks])
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = list(heights)
+    for _ in range(200):
+        for below, above in itertools.pairwise(order):
+            short = gap - (placed[above] - placed[below])
+            if short > 1e-9:
+                placed[below] -= short / 2
+                placed[above] += short / 2
+    return placed

@@ -1,0 +1,111 @@
+"""Notebook 06's exercises and figures."""
+
+import math
+import time
+
+import pytest
+import torch
+
+from course_utils import activations, plots
+from course_utils.exercises import check, exercises
+from course_utils.figures import nb06
+
+
+def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
+    check(number, answer)
+    return capsys.readouterr().out
+
+
+def centre(z: torch.Tensor) -> torch.Tensor:
+    return z - z.mean(0)
+
+
+RIGHT = [
+    ("6.1", "c"), ("6.1", " (C) "),
+    ("6.2", lambda z: centre(z) / z.std(0, correction=0)),
+    ("6.2", lambda z: (z - z.mean(0)) / (z.var(0) * 5 / 6 + 1e-5) ** 0.5),
+    ("6.3", math.pi / (math.pi - 1)), ("6.3", 1.467), ("6.3", torch.tensor(1.4669)),
+    ("6.4", 37), ("6.4", "37"), ("6.5", 1.2), ("6.5", 1.1), ("6.5", 1.5), ("6.6", 0.852), ("6.6", 85.2),
+]  # fmt: skip
+WRONG = [
+    ("6.1", "a", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter"),
+    ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True, correction=0), "layer norm"),
+    ("6.2", lambda z: (z - z.mean()) / z.std(correction=0), "whole table"),
+    ("6.2", centre, "divide by the deviation"), ("6.2", lambda z: centre(z) / z.var(0, correction=0), "square root"),
+    ("6.2", lambda z: centre(z) / z.std(0), "B − 1"), ("6.2", lambda z: z, "mean 0"),
+    ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "24 numbers"), ("6.2", 3, "function"),
+    ("6.3", 1.2112, "norm"), ("6.3", 1, "variance"), ("6.3", 1 - 1 / math.pi, "Upside down"), ("6.3", 0.5, "Var"),
+    ("6.3", 9, "share of units"),
+    ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 36.05, "too few"), ("6.4", 100, "logarithms"),
+    ("6.5", -1, "more units off"), ("6.5", 0.5, "1.118"), ("6.5", 3, "hardly a unit"), ("6.5", 50, "linear"),
+    ("6.6", 0.25, "Divide"), ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "right." in reply(capsys, number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reply(capsys, number, answer)
+    assert "not yet." in said and hint in said
+
+
+def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(exercises("06")) == [f"6.{i}" for i in range(1, 7)]
+    for number in exercises("06"):
+        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
+
+
+def seeds(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.05
+
+
+def curve(name: str, *shape: int, solid: bool = True) -> nb06.Curve:
+    return nb06.Curve(activations.get(name).label, name, solid, seeds(*shape))
+
+
+FIGURES = {
+    "training": lambda: nb06.training([curve("relu", 9, 5), curve("sigmoid", 9, 5, solid=False)], 10),
+    "against_depth": lambda: nb06.against_depth(
+        [2, 8], [curve("relu", 2, 5), curve("tanh", 2, 5, solid=False)]
+    ),
+    "growth": lambda: nb06.growth([curve("relu", 12, 5)], {"relu": seeds(12)}),
+    "against_growth": lambda: nb06.against_growth([nb06.Point("a", "relu", True, 1.1, seeds(5))]),
+    "apart": lambda: nb06.apart([curve("relu", 12, 5), curve("tanh", 12, 5)], 0.01),
+    "remedies": lambda: nb06.remedies({str(i): ("sigmoid", seeds(5)) for i in range(4)}),
+    "dead": lambda: nb06.dead(["a", "b"], seeds(2, 5), torch.full((2, 5), torch.nan)),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_draw(name: str) -> None:
+    assert len(plots.picture(FIGURES[name]()).png) > 5000
+
+
+@pytest.mark.parametrize("depth", [5, 30])
+@pytest.mark.parametrize("factor", [1e-40, 0.23, 1.25, 0.0])
+def test_explorer_draws_every_setting(depth: int, factor: float) -> None:
+    sizes = factor ** torch.arange(depth - 1, -1, -1, dtype=torch.float64)
+    for line in (sizes, None):
+        figure = nb06.explored(sizes.unsqueeze(1).repeat(1, 3), line, "relu", "title")
+        assert len(plots.picture(figure, quick=True).png) > 5000
+
+
+def test_explorer_figure_is_quick() -> None:
+    sizes = 1.2 ** torch.arange(29, -1, -1, dtype=torch.float64)
+    marks, spent = sizes.unsqueeze(1).repeat(1, 3), []
+    for _ in range(6):
+        start = time.process_time()
+        plots.picture(nb06.explored(marks, sizes, "relu", "title"), quick=True)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.15  # 0.05 on an idle machine
+
+
+def test_labels_are_pushed_apart() -> None:
+    placed = nb06._apart([0.0, 0.1, 5.0], 1.0)
+    assert placed[1] - placed[0] == pytest.approx(1.0, abs=1e-6) and placed[2] == 5.0
