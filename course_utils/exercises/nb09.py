@@ -76,6 +76,6 @@ EXERCISES = {
         _how_many, "Between ten and twenty: fewer than half, and few of the others are plainly false."
     ),
     "9.2": Exercise(_default, "√⅓ · √½ per layer: two hundred-millionths are left after 20 layers of ReLU."),
-    "9.3": Exercise(_growth, "Hundreds: no learning rate suits the first layer and the last one as well."),
+    "9.3": Exercise(_growth, "Hundreds, where the sigmoid's gradient grows by about 1.6 in all."),
     "9.4": Exercise(_advice, "By theory its gradient keeps its size in all cases asked for."),
 }

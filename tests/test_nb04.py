@@ -1,0 +1,83 @@
+"""Notebook 04's exercises and figures."""
+
+import time
+
+import pytest
+import torch
+
+from course_utils import plots
+from course_utils.exercises import check, exercises
+from course_utils.figures import nb04
+
+
+def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
+    check(number, answer)
+    return capsys.readouterr().out
+
+
+def shares(h):
+    return (h == 0).double().mean(), (h == 0).all(0).double().mean()
+
+
+def bias(share, scale):
+    return -scale * torch.special.ndtri(share)
+
+
+RIGHT = [
+    ("4.1", "b"), ("4.1", "(B)"), ("4.2", "c"), ("4.3", shares), ("4.3", lambda h: [float(s) for s in shares(h)]),
+    ("4.4", bias), ("4.5", "2/3"), ("4.5", 0.667), ("4.6", lambda s, b: s**b),
+]  # fmt: skip
+WRONG = [
+    ("4.1", "a", "does not pass itself on"), ("4.1", "c", "as often negative"), ("4.1", "d", "side of 0"),
+    ("4.2", "a", "weights"), ("4.2", "b", "dead"), ("4.2", "d", "Small is not zero"),
+    ("4.3", lambda h: shares(h)[::-1], "other order"), ("4.3", lambda h: (1 - shares(h)[0], 0.25), "*not* zero"),
+    ("4.3", lambda h: (0.75, 0.2), "examples"), ("4.3", lambda h: (0.75, 0.75), "once more"),
+    ("4.3", lambda h: (0.75, 1.0), "some example"), ("4.3", lambda h: (0.5, 0.25), "15 are zero"),
+    ("4.3", lambda h: (0.75, 0.5), "4 units"), ("4.3", lambda h: None, "return"), ("4.3", lambda h: 1, "Two numbers"),
+    ("4.3", 3, "function of h"), ("4.3", lambda h: h.nope, "AttributeError"),
+    ("4.4", lambda s, k: -bias(s, k), "sign"), ("4.4", lambda s, k: -torch.special.ndtri(s), "scale of 1"),
+    ("4.4", lambda s, k: -torch.special.ndtri(s) / k, "Divided"), ("4.4", lambda s, k: s, "solve for b"),
+    ("4.5", 66, "between 0 and 1"), ("4.5", "1/3", "*non*-zero"), ("4.5", 0.5, "4 bytes"), ("4.5", 0.75, "Close"),
+    ("4.5", 0.1, "4 + 8"), ("4.6", lambda s, b: 1 - s**b, "*needed*"), ("4.6", lambda s, b: s, "one picture"),
+    ("4.6", lambda s, b: (1 - s) ** b, "*on*"), ("4.6", lambda s, b: s * b, "multiplied"), ("4.6", lambda s, b: 0 * s, "1/256"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "right." in reply(capsys, number, answer)
+
+
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = reply(capsys, number, answer)
+    assert "not yet." in said and hint in said
+
+
+def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in exercises("04"):
+        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
+
+
+def test_figures_draw() -> None:
+    some = torch.rand(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert plots.picture(nb04.patterns({"a": (some > 0.5).double(), "b": some})).png
+    assert plots.picture(nb04.at_init(some, torch.full((4,), 0.05, dtype=torch.float64))).png
+    biases = torch.linspace(-2, 2, 9)
+    assert plots.picture(nb04.shifted(biases, torch.linspace(1, 0, 9), [-1, 1], some[:2])).png
+    assert plots.picture(nb04.during_training({"ReLU": some, "ReLU, L1": some})).png
+    assert plots.picture(nb04.firing({"a": some[:, 0], "b": some[:, 1] * 0})).png
+
+
+def test_explorer_draws_quickly() -> None:
+    z = torch.linspace(-4, 4, 400, dtype=torch.float64)
+    spent = []
+    for _ in range(2):
+        start = time.process_time()
+        assert plots.picture(
+            nb04.explored(z, torch.exp(-(z**2) / 2), z <= 0, "relu", "Half are zero"), quick=True
+        ).png
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.25
