@@ -105,7 +105,7 @@ def gather(h: Tensor, w: Tensor) -> Tensor:
     ValueError unless h is [batch, fan_in].
     """
     rows = rows_needed(h)
-    if len(h) == 1:
+    if len(h) == 1 and len(rows):  # embedding_bag wants at least one row
         weights = h[:, rows]
         return torch.nn.functional.embedding_bag(rows[None], w, per_sample_weights=weights, mode="sum")
     return h[:, rows] @ w[rows]

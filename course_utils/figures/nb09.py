@@ -49,7 +49,7 @@ def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str]) -> F
     """
     names = list(dict.fromkeys(table["setting"]))
     figure, row = plots.axes(
-        "Given a technique that trains at all, the choice of activation is worth little",
+        "With a technique that trains, the activation matters little",
         "test accuracy after tuning · dots: seeds · bar: their mean · grey line: ReLU's mean",
         columns=len(names), size=(7.2, 3.6), sharey=True,
     )  # fmt: skip
