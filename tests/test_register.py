@@ -125,3 +125,9 @@ def test_kinds() -> None:
 
 def test_expected_verdicts() -> None:
     assert grouped("verdict") == EXPECTED
+
+
+def test_every_row_has_exactly_one_card_and_its_verdict() -> None:
+    board = claims.scoreboard()
+    assert board["id"].tolist() == [claim["id"] for claim in CLAIMS] and len(board) == 47
+    assert board["verdict"].tolist() == [claim["verdict"] for claim in CLAIMS]

@@ -35,7 +35,20 @@ def _which_learn(answer: Any) -> None:
         raise Off(hints[choice])
 
 
+def _probability(answer: Any) -> None:
+    value = number(answer)
+    if abs(value - math.e) < 0.02:
+        raise Off("A probability is at most 1: the loss is *minus* the logarithm.")
+    if abs(value - 0.1) < 1e-6:
+        raise Off("At one tenth the loss is ln 10, about 2.3.")
+    if abs(value - 0.5) < 1e-6:
+        raise Off("At one half the loss is ln 2, about 0.69.")
+    if abs(value - math.exp(-1)) > 0.005:
+        raise Off("Solve −ln p = 1 for p.")
+
+
 EXERCISES = {
     "0.1": Exercise(_chance, "−ln(1/10) = ln 10 ≈ 2.303: the line that a network must get below."),
     "0.2": Exercise(_which_learn, "ReLU learns, and so does the sigmoid once batch norm stands before it."),
+    "0.3": Exercise(_probability, "e^(−1) ≈ 0.37: more than three times what guessing gives."),
 }

@@ -11,7 +11,7 @@ from course_utils import activations, plots
 from course_utils.data import Dataset
 from course_utils.figures import tiles
 
-__all__ = ["claims_map", "hook", "one_of_each"]
+__all__ = ["at_rate", "claims_map", "hook", "one_of_each"]
 
 TITLES = {
     "01": "Definitions",
@@ -57,6 +57,29 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
     ax.set_ylim(0, 2.75)
     ax.set_xlim(0, last * 1.36)
     ax.set_xticks(range(0, last + 1, 20))
+    return figure
+
+
+def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
+    """Every network's training loss at one learning rate (columns arm, network, step, loss, activation, norm)."""
+    figure, ax = plots.axes(
+        f"All three at learning rate {rate}",
+        "training loss · a line: one network · a line that ends: the network diverged",
+    )
+    last = int(curves["step"].max())
+    for (arm, name, norm), rows in curves.groupby(["arm", "activation", "norm"], sort=False):
+        entry = activations.get(name)
+        table = rows.pivot(index="step", columns="network", values="loss")
+        ax.plot(table.index, table, color=entry.colour, ls=entry.dash, lw=2.2 if norm == "batch" else 1.1)
+        end = table.iloc[-1].mean()
+        if math.isfinite(end):
+            height = min(end, 2.65) + (-0.12 if norm == "batch" else 0.06)
+            ax.text(last + 1.5, height, arm, color=entry.colour, fontweight="bold", fontsize=9.5, va="center")
+    ax.axhline(chance, xmax=0.73, color="0.35", lw=1, linestyle=(0, (1, 2)))
+    ax.set_xlabel("step (250 images each)")
+    ax.set_ylabel("cross-entropy (nats)")
+    ax.set_ylim(0, 2.75)
+    ax.set_xlim(0, last * 1.36)
     return figure
 
 
