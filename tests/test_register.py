@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from course_utils import claims
+
 REGISTER = Path(__file__).resolve().parent.parent / "data" / "claims.toml"
 TEXT = REGISTER.read_text(encoding="utf-8")
 CLAIMS: list[dict[str, Any]] = tomllib.loads(TEXT)["claim"]
