@@ -173,7 +173,9 @@ def test_the_wrong_shape_says_both() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["ab", ["a", "b"], ["1", "2"], [None, 1], None, {}, [[1], [1, 2]], object(), {1, 2}], ids=repr
+    "answer",
+    ["ab", ["a", "b"], ["1", "2"], [None, 1], None, {}, [[1], [1, 2]], object(), {1, 2}],
+    ids=["text", "letters", "digits", "gap", "None", "dict", "ragged", "object", "set"],
 )
 def test_what_is_no_tensor(answer: Any) -> None:
     assert (

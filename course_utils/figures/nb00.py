@@ -103,8 +103,11 @@ def one_of_each(images: Dataset) -> Figure:
 def claims_map(overview: pd.DataFrame) -> Figure:
     """A tile per claim (columns id, notebook, verdict of ``overview``), one row per notebook, marked with its verdict."""
     judged = int((overview["verdict"] != "open").sum())
+    held = int((overview["verdict"] == "holds").sum())
     figure, ax = plots.axes(
-        f"{len(overview)} things that people said, each with a home: {judged} judged so far",
+        f"{len(overview)} things that people said: {held} hold as they stand"
+        if judged == len(overview)
+        else f"{len(overview)} things that people said, each with a home: {judged} judged so far",
         tiles.KEY,
         size=(7.2, 3.9),
     )
