@@ -7,7 +7,6 @@ turns, and of each the least time counts: other programs can make a block of cal
 import itertools
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,15 +17,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.benchmark import Timer
 
-from course_utils import activations, machine
+from course_utils import activations, kernels, machine
 from course_utils.activations import LEAK, Activation
 
 __all__ = [
     "Kernel",
-    "break_even",
     "caches",
     "element_times",
-    "gather_product",
     "kept_bytes",
     "kept_per_unit",
     "kernel",
@@ -37,7 +34,6 @@ __all__ = [
     "step_flops",
     "step_times",
     "steps_to",
-    "to_csr",
 ]
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -387,30 +383,6 @@ def kept_per_unit(
     return kept_bytes(lambda: phi(z)) / (batch * width)
 
 
-def to_csr(h: Tensor) -> Tensor:
-    """A dense matrix [a, b] in compressed sparse row form: its nonzero entries, row by row, and where they stand.
-
-    TypeError: h is no matrix of float32 or float64.
-    """
-    if not isinstance(h, Tensor) or h.ndim != 2 or h.dtype not in (torch.float32, torch.float64):
-        found = f"{h.dtype} of shape {list(h.shape)}" if isinstance(h, Tensor) else type(h).__name__
-        raise TypeError(f"a matrix of float32 or float64 is needed, got {found}")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-        return h.to_sparse_csr()
-
-
-def gather_product(h: Tensor, weight: Tensor) -> Tensor:
-    """h [a] times weight [a, b], with only those rows of the weight for which h is not 0: [b].
-
-    ValueError: shapes that do not fit.
-    """
-    if h.ndim != 1 or weight.ndim != 2 or len(h) != len(weight):
-        raise ValueError(f"h must be [a] and weight [a, b], got {list(h.shape)} and {list(weight.shape)}")
-    on = h.nonzero().squeeze(1)
-    return h[on] @ weight[on]
-
-
 def sparse_times(
     zeros: Sequence[float],
     batch: int = 250,
@@ -424,9 +396,8 @@ def sparse_times(
 
     Returns:
         One row per share. Columns: zeros (asked for); seconds of: dense, csr (the product alone, the activations being
-        in compressed sparse row form already), conversion (into that form), one_dense and one_gather (a single example,
-        dense and with the rows of its nonzero activations alone: see :func:`gather_product`); off (largest difference
-        of the three products from one in float64, over that one's largest entry).
+        in compressed sparse row form already), conversion (into that form); off (largest difference of the two products
+        from one in float64, over that one's largest entry).
 
     Raises:
         ValueError: no share, one outside 0 ... 1, a size below 1, or rounds as :func:`race` refuses them.
@@ -441,70 +412,45 @@ def sparse_times(
     for share in shares:
         on = torch.rand(batch, width, generator=generator) >= share
         h = torch.randn(batch, width, generator=generator).abs() * on
-        sparse, one = to_csr(h), h[0].clone()
-        arms = _products(h, sparse, one, weight)
-        exact = h.double() @ weight.double()
-        gaps = [(h @ weight - exact), (sparse @ weight - exact), (gather_product(one, weight) - exact[0])]
-        off = max(float(gap.abs().max()) for gap in gaps) / max(float(exact.abs().max()), 1e-30)
+        arms, exact = _products(h, weight), h.double() @ weight.double()
+        gaps = [float((arms[name]() - exact).abs().max()) for name in ("dense", "csr")]
+        off = max(gaps) / max(float(exact.abs().max()), 1e-30)
         rows.append({"zeros": share, **race(arms, rounds), "off": off})
     return pd.DataFrame(rows)
 
 
-def _products(h: Tensor, sparse: Tensor, one: Tensor, weight: Tensor) -> dict[str, Callable[[], object]]:
+def _products(h: Tensor, weight: Tensor) -> dict[str, Callable[[], Tensor]]:
+    ready = kernels.to_csr(h)
     return {
-        "dense": lambda: h @ weight,
-        "csr": lambda: sparse @ weight,
-        "conversion": lambda: to_csr(h),
-        "one_dense": lambda: one @ weight,
-        "one_gather": lambda: gather_product(one, weight),
+        "dense": lambda: kernels.dense(h, weight),
+        "csr": lambda: kernels.csr(ready, weight),
+        "conversion": lambda: kernels.to_csr(h),
     }
 
 
-def break_even(zeros: Sequence[float], speed_up: Sequence[float]) -> float:
-    """The share of zeros from which on the sparse product wins: where the speed-up passes 1 for the last time.
+def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) -> float:
+    """The speed-up at a share of zeros between two measured ones, read off as in :func:`kernels.break_even`.
 
-    Between two measured shares the logarithm of the speed-up is taken to be a straight line. 0 where it is above 1 from
-    the first share on, 1 where it is not even at the last.
+    Between two shares the logarithm of the speed-up is taken to be a straight line.
 
     Args:
-        zeros: shares, rising. speed_up: dense time over sparse time at each.
+        zeros: shares, rising. speed_up: dense time over sparse time at each. at: a share among or between them.
 
     Raises:
-        ValueError: not as many of one as of the other, fewer than two, shares that do not rise, or a speed-up that is
-            not above 0.
+        ValueError: not as many of one as of the other, fewer than two, shares that do not rise, a speed-up that is
+            not above 0, or a share outside the measured ones.
     """
-    x, y = _curve(zeros, speed_up)
-    if y[-1] <= 1:
-        return 1.0
-    below = [i for i, factor in enumerate(y) if factor <= 1]
-    if not below:
-        return 0.0
-    i = below[-1]
-    low, high = math.log(y[i]), math.log(y[i + 1])
-    return x[i] + (x[i + 1] - x[i]) * -low / (high - low)
-
-
-def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) -> float:
-    """The speed-up at a share of zeros between two measured ones, read off as in :func:`break_even`.
-
-    Arguments and errors as there; ValueError, too, for a share outside the measured ones.
-    """
-    x, y = _curve(zeros, speed_up)
-    if not x[0] <= at <= x[-1]:
-        raise ValueError(f"the share must lie from {x[0]:g} to {x[-1]:g}, got {at!r}")
-    i = max(k for k in range(len(x) - 1) if x[k] <= at)
-    part = (at - x[i]) / (x[i + 1] - x[i])
-    return math.exp((1 - part) * math.log(y[i]) + part * math.log(y[i + 1]))
-
-
-def _curve(zeros: Sequence[float], speed_up: Sequence[float]) -> tuple[list[float], list[float]]:
     x, y = [float(share) for share in zeros], [float(factor) for factor in speed_up]
     rising = all(a < b for a, b in itertools.pairwise(x))
     if len(x) != len(y) or len(x) < 2 or not rising or not all(0 < v < math.inf for v in y):
         raise ValueError(
             f"zeros must rise and each needs one speed-up above 0, two at least; got {x!r} and {y!r}"
         )
-    return x, y
+    if not x[0] <= at <= x[-1]:
+        raise ValueError(f"the share must lie from {x[0]:g} to {x[-1]:g}, got {at!r}")
+    i = max(k for k in range(len(x) - 1) if x[k] <= at)
+    part = (at - x[i]) / (x[i + 1] - x[i])
+    return math.exp((1 - part) * math.log(y[i]) + part * math.log(y[i + 1]))
 
 
 def steps_to(losses: Tensor, target: float, window: int = 10) -> Tensor:

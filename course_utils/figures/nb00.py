@@ -68,7 +68,7 @@ def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
     )
     last = int(curves["step"].max())
     for (arm, name, norm), rows in curves.groupby(["arm", "activation", "norm"], sort=False):
-        entry = activations.get(name)
+        entry = activations.get(str(name))
         table = rows.pivot(index="step", columns="network", values="loss")
         ax.plot(table.index, table, color=entry.colour, ls=entry.dash, lw=2.2 if norm == "batch" else 1.1)
         end = table.iloc[-1].mean()

@@ -169,12 +169,6 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
             (0, (5, 1.6)),
             "s",
         ),
-        "one example, rows gathered": (
-            table["one_dense"] / table["one_gather"],
-            "#029e73",
-            (0, (1.2, 1.2)),
-            "^",
-        ),
     }
     for name, (speed_up, colour, dash, marker) in arms.items():
         ax.plot(x, speed_up, color=colour, linestyle=dash, marker=marker, label=name)
