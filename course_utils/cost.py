@@ -33,7 +33,6 @@ __all__ = [
     "step",
     "step_flops",
     "step_times",
-    "steps_to",
 ]
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -451,30 +450,6 @@ def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) ->
     i = max(k for k in range(len(x) - 1) if x[k] <= at)
     part = (at - x[i]) / (x[i + 1] - x[i])
     return math.exp((1 - part) * math.log(y[i]) + part * math.log(y[i + 1]))
-
-
-def steps_to(losses: Tensor, target: float, window: int = 10) -> Tensor:
-    """The first step, counted from 1, at which the mean of the last ``window`` losses is below ``target``: [N], float64.
-
-    Infinity for a network that never gets there.
-
-    Args:
-        losses: [steps, N], as :attr:`training.History.losses`; NaN where a network diverged.
-        target: in nats.
-        window: 1 ... number of steps.
-
-    Raises:
-        ValueError: losses of another shape, a target that is no finite number, a window outside its range.
-    """
-    if losses.ndim != 2 or not math.isfinite(target):
-        raise ValueError(
-            f"losses must be [steps, N] and the target finite, got {list(losses.shape)}, {target!r}"
-        )
-    if not 1 <= _whole("window", window) <= len(losses):
-        raise ValueError(f"window must be from 1 to the {len(losses)} steps, got {window!r}")
-    there = losses.unfold(0, window, 1).mean(-1) < target
-    first = there.to(torch.uint8).argmax(0).double() + window
-    return torch.where(there.any(0), first, math.inf)
 
 
 def _whole(name: str, value: object) -> int:

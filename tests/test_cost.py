@@ -5,7 +5,6 @@ import math
 import time
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -315,31 +314,3 @@ def test_speed_up_at():
 def test_curves_that_are_none(zeros, speed_up):
     with pytest.raises(ValueError, match="zeros must rise"):
         cost.speed_up_at(zeros, speed_up, 0.55)
-
-
-def test_steps_to():
-    losses = torch.tensor([[3.0, 3, math.nan], [1, 3, 0], [1, 3, 0], [0, 2, 0]])
-    assert cost.steps_to(losses, 1.5, window=1).tolist() == [2, math.inf, 2]
-    assert cost.steps_to(losses, 1.5, window=2).tolist() == [3, math.inf, 3]
-    assert cost.steps_to(losses, 1.5, window=4).tolist() == [4, math.inf, math.inf]
-    assert cost.steps_to(losses, 1.6, window=3).tolist() == [4, math.inf, 4]
-
-
-def test_steps_to_is_pandas_rolling_mean():
-    losses = torch.rand(60, 7, generator=torch.Generator().manual_seed(3)).double() * torch.linspace(
-        2, 0, 60
-    ).unsqueeze(1)
-    rolling = pd.DataFrame(losses.numpy()).rolling(10).mean()
-    wanted = [(rolling[i] < 0.6).idxmax() + 1 for i in range(7)]
-    assert cost.steps_to(losses, 0.6).tolist() == wanted
-
-
-def test_steps_to_refuses():
-    losses = torch.ones(5, 2)
-    with pytest.raises(ValueError, match=r"must be \[steps, N\]"):
-        cost.steps_to(losses[0], 1.0)
-    with pytest.raises(ValueError, match="target finite"):
-        cost.steps_to(losses, math.inf)
-    for window in (0, 6, 2.0):
-        with pytest.raises(ValueError, match="window must be"):
-            cost.steps_to(losses, 1.0, window)

@@ -165,7 +165,7 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
         "CSR, product alone": (table["dense"] / table["csr"], "#0173b2", "-", "o"),
         "CSR, with conversion": (
             table["dense"] / (table["csr"] + table["conversion"]),
-            "#d55e00",
+            "#029e73",
             (0, (5, 1.6)),
             "s",
         ),
