@@ -28,11 +28,11 @@ def explorer(
         words: takes the same, returns a sentence that says what the picture shows: the stored words and the alt text.
             Numbers that may move between machines stand behind the sign for "about".
         controls: name -> (label, control). A control is (lowest, highest, step, start), a slider (of whole
-            numbers where all four are), or a list of strings,
-            a menu that starts with the first.
+            numbers where all four are), or a list of strings, a slider from word to word that starts with the
+            first. (Not a menu: JupyterLab takes its arrow keys for moving from cell to cell.)
 
     Raises:
-        ValueError: no control; a slider whose start is outside its range or whose step is not above 0; an empty menu.
+        ValueError: no control; a slider whose start is outside its range or whose step is not above 0; an empty list.
     """
     import ipywidgets
     from IPython.display import display
@@ -85,14 +85,14 @@ def explorer(
 
 def _widget(ipywidgets: Any, label: str, control: Control) -> Any:
     if not control:
-        raise ValueError(f"the menu {label!r} is empty")
+        raise ValueError(f"the list of words for {label!r} is empty")
     style: dict[str, Any] = {
         "description": label,
         "style": {"description_width": "12em"},
         "layout": {"width": "36em"},
     }
     if all(isinstance(option, str) for option in control):
-        return ipywidgets.Dropdown(options=list(control), value=control[0], **style)
+        return ipywidgets.SelectionSlider(options=list(control), value=control[0], **style)
     try:
         lowest, highest, step, start = (float(number) for number in control)
         sound = lowest <= start <= highest and step > 0 and math.isfinite(highest - lowest + step)

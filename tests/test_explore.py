@@ -78,7 +78,7 @@ def test_one_bundle_with_widget_picture_and_words(shown: list) -> None:
 
 def test_the_controls_are_as_asked(shown: list) -> None:
     explorer(draw, words, CONTROLS)
-    (slider, menu), _ = live(shown[0][0])
+    (slider, choice), _ = live(shown[0][0])
     assert (slider.description, slider.min, slider.max, slider.step, slider.value) == (
         "steepness",
         1,
@@ -86,21 +86,22 @@ def test_the_controls_are_as_asked(shown: list) -> None:
         0.5,
         2,
     )
-    assert (menu.description, menu.options, menu.value) == ("kind", ("line", "square"), "line")
+    assert (choice.description, choice.options, choice.value) == ("kind", ("line", "square"), "line")
+    assert type(choice).__name__ == "SelectionSlider"  # JupyterLab keeps a menu's arrow keys for itself
 
 
 def test_a_slider_redraws_the_picture_in_place(shown: list) -> None:
     redraw = explorer(draw, words, CONTROLS)
-    (slider, menu), image = live(shown[0][0])
+    (slider, choice), image = live(shown[0][0])
     first = image.value
     slider.value = 6.5
     second = image.value
     assert second != first
     assert second == redraw(k=6.5, kind="line").png
-    menu.value = "square"
+    choice.value = "square"
     assert image.value == redraw(k=6.5, kind="square").png
     assert image.value not in (first, second)
-    slider.value, menu.value = 2, "line"
+    slider.value, choice.value = 2, "line"
     again, before = (
         np.asarray(Image.open(io.BytesIO(png)).convert("L"), float) for png in (image.value, first)
     )
@@ -179,7 +180,7 @@ def test_a_slider_that_cannot_be(shown: list, control: Any) -> None:
 
 
 @pytest.mark.parametrize("control", [[], ()])
-def test_an_empty_menu(shown: list, control: Any) -> None:
-    with pytest.raises(ValueError, match="the menu 'kind' is empty"):
+def test_an_empty_list_of_words(shown: list, control: Any) -> None:
+    with pytest.raises(ValueError, match="the list of words for 'kind' is empty"):
         explorer(draw, words, {**CONTROLS, "kind": ("kind", control)})
     assert shown == []
