@@ -56,6 +56,7 @@ class Claim:
         verdict: expected verdict.
         deciding: what decides it.
         correct: for an error, the right form; else empty.
+        asked: those of ``who`` who only asked: they show, but no verdict counts for or against them.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Claim:
     verdict: str
     deciding: str
     correct: str = ""
+    asked: tuple[str, ...] = ()
 
     @property
     def said_by(self) -> str:
@@ -81,7 +83,7 @@ def register(path: Path | None = None) -> dict[str, Claim]:
     Raises:
         FileNotFoundError: no such file.
         ValueError: not TOML, no row, a doubled id, an unknown verdict or kind, a missing or unknown field, not one year
-            for each name; the message names the row.
+            for each name, an asker who is not in ``who``; the message names the row.
     """
     path = path or ROOT / "data" / "claims.toml"
     if not path.is_file():
@@ -101,13 +103,17 @@ def register(path: Path | None = None) -> dict[str, Claim]:
         try:
             years, also = row["year"], row["also"]
             years = tuple(years if isinstance(years, list) else [years])
-            claim = Claim(**{**row, "year": years, "also": tuple(also)})
+            claim = Claim(**{**row, "year": years, "also": tuple(also), "asked": tuple(row.get("asked", ()))})
         except KeyError as error:
             raise ValueError(f"{path.name}, {name}: the field {error} is missing") from error
         except TypeError as error:
             raise ValueError(f"{path.name}, {name}: {error}") from error
         if len(claim.who.split(", ")) != len(claim.year):
             raise ValueError(f"{path.name}, {name}: each of {claim.who!r} needs a year, got {claim.year}")
+        if strangers := set(claim.asked) - set(claim.who.split(", ")):
+            raise ValueError(
+                f"{path.name}, {name}: asked names {sorted(strangers)}, who are not in {claim.who!r}"
+            )
         if claim.id in claims:
             raise ValueError(f"{path.name}: the id {claim.id} stands twice")
         if claim.verdict not in VERDICTS or claim.kind not in ("measured", "cited"):
@@ -311,12 +317,16 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
 
 
 def overview(folder: Path | None = None) -> pd.DataFrame:
-    """The whole register beside the verdicts stored so far: columns id, who, says, notebook, verdict ("open": no card yet)."""
+    """The whole register beside the verdicts stored so far.
+
+    Columns id, who, asked (a list of names), says, notebook, verdict ("open": no card yet).
+    """
     judged = scoreboard(folder).set_index("id")["verdict"].to_dict()
     rows = [
         {
             "id": c.id,
             "who": c.said_by,
+            "asked": list(c.asked),
             "says": c.says,
             "notebook": c.notebook,
             "verdict": judged.get(c.id, "open"),

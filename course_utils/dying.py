@@ -109,11 +109,13 @@ def default_init(
     seeds: Sequence[int] | range = range(5),
     weights: float = 1.0,
     biases: float = 1.0,
+    learning_rates: Sequence[float] = (0.1,),
 ) -> Networks:
     """ReLU networks as torch.nn.Linear draws them, all weights times ``weights``, all biases times ``biases``.
 
     Same seed, same draws: so two calls differ by the factors alone. weights=math.sqrt(6) gives He's scale,
-    biases=0 none.
+    biases=0 none. With several learning rates each seed comes once for each rate, the rates varying slowest;
+    default one rate, 0.1.
 
     Raises:
         ValueError: a factor that is negative, NaN or infinite; otherwise as networks.Networks.
@@ -122,7 +124,8 @@ def default_init(
         number = isinstance(factor, int | float) and not isinstance(factor, bool)
         if not number or not math.isfinite(factor) or factor < 0:
             raise ValueError(f"{name} must be a finite factor from 0, got {factor!r}")
-    found = Networks(grid(activation="relu", gain="pytorch", seed=list(seeds)), inputs, depth, width)
+    designs = grid(activation="relu", gain="pytorch", learning_rate=list(learning_rates), seed=list(seeds))
+    found = Networks(designs, inputs, depth, width)
     with torch.no_grad():
         for name in ("first", "hidden", "last"):
             found.parameters[name] *= weights
@@ -209,7 +212,7 @@ def run(
         ValueError: as networks.Networks and training.train.
     """
     networks = Networks(designs, data.images.shape[-1], depth, width)
-    start = units.firing(networks, data.images, training=networks.normalised)
+    start = _at_init(networks, data.images)
     seen: list[Tensor] = [start.dead]
 
     def look(now: Networks, epoch: int) -> None:
@@ -374,6 +377,21 @@ def wound(networks: Networks, images: Tensor, layer: int, count: int, margin: fl
     with torch.no_grad():
         highest = networks.trace(images).z[layer].amax(1)[:, :count]
         networks.parameters["bias"][layer, :, 0, :count] -= highest + margin
+
+
+def _at_init(networks: Networks, images: Tensor) -> Firing:
+    """units.firing before the first step: batch norm with the statistics of all the images, as training has them.
+
+    That takes all the images at once; so the networks without batch norm, which can do with chunks, go apart.
+    """
+    if not networks.normalised:
+        return units.firing(networks, images)
+    rows = [i for i, design in enumerate(networks.designs) if design.norm == "batch"]
+    normed = Networks([networks.designs[i] for i in rows], networks.inputs, networks.depth, networks.width)
+    fresh, found = units.firing(normed, images, training=True), units.firing(networks, images)
+    for name in ("on", "positive", "broken"):
+        getattr(found, name)[rows] = getattr(fresh, name)
+    return found
 
 
 def _all_relu(designs: Sequence[Design]) -> bool:

@@ -13,9 +13,10 @@ __all__ = ["by_person", "links", "places", "tally"]
 
 
 def by_person(overview: pd.DataFrame) -> pd.DataFrame:
-    """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict.
+    """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict, asked.
 
-    A claim that three people made counts for each of them. Rows keep the register's order.
+    ``asked`` is true where the person only asked (the overview's column asked; without one nobody did). A claim that
+    three people made counts for each of them. Rows keep the register's order.
 
     Raises:
         ValueError: a column of the overview is missing.
@@ -27,15 +28,17 @@ def by_person(overview: pd.DataFrame) -> pd.DataFrame:
             )
     people = overview["who"].map(lambda who: [re.sub(r" \d{4}$", "", name) for name in who.split(", ")])
     exploded = overview.assign(person=people).explode("person", ignore_index=True)
-    return exploded[["person", "id", "says", "verdict"]]
+    askers = exploded["asked"] if "asked" in exploded.columns else [()] * len(exploded)
+    asked = [person in names for person, names in zip(exploded["person"], askers, strict=True)]
+    return exploded.assign(asked=asked)[["person", "id", "says", "verdict", "asked"]]
 
 
 def tally(people: pd.DataFrame, ids: str = "C") -> pd.DataFrame:
-    """How often each person was right: one row per person, most claims first.
+    """How often each person was right: one row per person who claimed something, most claims first; questions do not count.
 
     Args:
         people: as :func:`by_person`.
-        ids: "C" counts claims and questions (default), "E" slips.
+        ids: "C" counts claims (default), "E" slips.
 
     Returns:
         Columns person, claims, and one for each verdict (holds, depends, fails, unproven, open) with a count.
@@ -45,7 +48,7 @@ def tally(people: pd.DataFrame, ids: str = "C") -> pd.DataFrame:
     """
     if ids not in ("C", "E"):
         raise ValueError(f'ids must be "C" (claims) or "E" (slips), got {ids!r}')
-    kept = people[people["id"].str.startswith(ids)]
+    kept = people[people["id"].str.startswith(ids) & ~people["asked"]]
     counts = pd.crosstab(kept["person"], kept["verdict"])
     counts = counts.reindex(columns=[*claims.VERDICTS, "open"], fill_value=0)
     counts.insert(0, "claims", counts.sum(axis=1))

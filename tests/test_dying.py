@@ -83,6 +83,12 @@ def test_default_init_is_nn_linear_with_factors() -> None:
     assert plain.parameters["hidden"].var().item() == pytest.approx(1 / (3 * 16), rel=0.1)
 
 
+def test_default_init_takes_learning_rates() -> None:
+    one, two = dying.default_init(30, 3, 16), dying.default_init(30, 3, 16, learning_rates=[0.1, 0.4])
+    assert [d.learning_rate for d in two.designs] == [0.1] * 5 + [0.4] * 5
+    assert torch.equal(two.parameters["hidden"], one.parameters["hidden"].repeat(1, 2, 1, 1))
+
+
 def test_without_biases_the_scale_kills_nobody() -> None:
     x = few().images
     for factor in (0.25, 4.0):  # powers of two: not a bit of rounding
@@ -252,6 +258,18 @@ def test_run_is_train_and_firing() -> None:
     assert found.dead is None and found.table.off_side.tolist() == low.tolist()
     assert found.table.without_slope[2:].sum() == found.table.dead[2:].sum() == 0
     assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+
+
+def test_run_counts_batch_norm_at_init_with_the_statistics_of_all_images() -> None:
+    train = few(100)
+    designs = relu(bias=-1.0) + relu(norm="batch", bias=-1.0, seed=range(2)) + relu(bias=-9.0, seed=[0])
+    found = dying.run(designs, train, train, depth=2, width=8, epochs=1, batch_size=50, watch=True)
+    start = units.firing(networks.Networks(designs, 12, 2, 8), train.images, training=True)
+    assert found.dead is not None and torch.equal(found.dead[0], start.dead)
+    assert found.table.dead_at_start.tolist() == start.dead_share.mean(1).tolist()
+    assert (
+        found.table.dead_at_start[0] > 0 == found.table.dead_at_start[3] and found.table.dead_at_start[5] == 1
+    )
 
 
 def test_deaths_grow_with_the_rate() -> None:

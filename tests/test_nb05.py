@@ -17,21 +17,29 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
     return capsys.readouterr().out
 
 
+def seem_dead(h: torch.Tensor) -> torch.Tensor:
+    return ((h[: len(h) // 2] == 0).all(0) & (h != 0).any(0)).sum()
+
+
 RIGHT = [
-    ("5.1", "d"), ("5.1", "(D)"), ("5.2", lambda h: (h == 0).all(0).sum()), ("5.2", lambda h: int((h.max(0) <= 0).sum())),
-    ("5.2", lambda h: h.amax(0).eq(0).sum().item()), ("5.3", 14), ("5.3", "14"), ("5.3", torch.tensor(14.0)),
-    ("5.4", 0), ("5.4", "0"), ("5.5", "b"), ("5.5", " B."), ("5.6", 9), ("5.6", 9.0), ("5.6", sum(0.9**k for k in range(1, 900))),
+    ("5.1", "d"), ("5.1", "(D)"), ("5.2", seem_dead), ("5.2", lambda h: int(seem_dead(h))),
+    ("5.2", lambda h: (h[: len(h) // 2] == 0).all(0).sum() - (h == 0).all(0).sum()),
+    ("5.3", 14), ("5.3", "14"), ("5.3", torch.tensor(14.0)),
+    ("5.4", 0.5), ("5.4", "1/2"), ("5.4", 0.49), ("5.5", "b"), ("5.5", " B."),
+    ("5.6", 9), ("5.6", 9.0), ("5.6", sum(0.9**k for k in range(1, 900))),
 ]  # fmt: skip
 WRONG = [
     ("5.1", "a", "same ten layers"), ("5.1", "b", "Without biases"), ("5.1", "c", "shrinks"), ("5.1", "x", "one letter"),
-    ("5.2", lambda h: (h == 0).any(0).sum(), "every image"), ("5.2", lambda h: (h == 0).all(1).sum(), "columns"),
-    ("5.2", lambda h: (h == 0).sum(), "zeros"), ("5.2", lambda h: (h == 0).all(0).double().mean(), "share"),
-    ("5.2", lambda h: (h.mean(0) < 1e-3).sum(), "threshold"), ("5.2", lambda h: (h == 0).all(0), "One number"),
-    ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"), ("5.2", lambda h: None, "None"),
+    ("5.2", lambda h: (h == 0).all(0).sum(), "counts the dead"), ("5.2", lambda h: (h[:20] == 0).all(0).sum(), "dead indeed"),
+    ("5.2", lambda h: (h[20:] == 0).all(0).sum(), "second half"), ("5.2", lambda h: seem_dead(h.flip(0)), "second half"),
+    ("5.2", lambda h: seem_dead(h).double() / h.shape[1], "share"), ("5.2", lambda h: (h == 0).all(0), "One number"),
+    ("5.2", lambda h: seem_dead(h * (h > 1e-3)), "threshold"),
+    ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"), ("5.2", lambda h: 5, "follow h"), ("5.2", lambda h: None, "None"),
     ("5.3", 13, "wider"), ("5.3", 15, "narrowest"), ("5.3", 13.29, "whole number"), ("5.3", 10**9, "narrowest"),
-    ("5.3", -2, "whole number"), ("5.4", 50, "Half"), ("5.4", 0.5, "Half"), ("5.4", 3, "sign"),
+    ("5.3", -2, "whole number"), ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"),
+    ("5.4", 0.05, "decides the sign"), ("5.4", 0.6, "symmetric"),
     ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"), ("5.5", "d", "exactly 0"),
-    ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"), ("5.6", 0, "velocity"), ("5.6", 4, "geometric"),
+    ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"), ("5.6", 0, "velocity"), ("5.6", 8.9485, "no end"), ("5.6", 4, "geometric"),
 ]  # fmt: skip
 
 

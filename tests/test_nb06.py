@@ -36,7 +36,7 @@ WRONG = [
     ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "24 numbers"), ("6.2", 3, "function"),
     ("6.3", 1.2112, "norm"), ("6.3", 1, "variance"), ("6.3", 1 - 1 / math.pi, "Upside down"), ("6.3", 0.5, "Var"),
     ("6.3", 9, "share of units"),
-    ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 36.05, "too few"), ("6.4", 100, "logarithms"),
+    ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 38, "one fewer"), ("6.4", 36.05, "too few"), ("6.4", 100, "logarithms"),
     ("6.5", -1, "more units off"), ("6.5", 0.5, "1.118"), ("6.5", 3, "hardly a unit"), ("6.5", 50, "linear"),
     ("6.6", 0.25, "Divide"), ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -23,6 +24,22 @@ def good(losses: list[float], target: float, window: int) -> float:
     return math.inf
 
 
+def first(losses: list[float], start: int, below: Callable[[int], bool]) -> float:
+    return next((i for i in range(start, len(losses)) if below(i)), math.inf)
+
+
+def half_open(x: list[float], target: float, w: int) -> float:
+    return first(x, w, lambda i: sum(x[i - w : i]) / w <= target)
+
+
+def partial(x: list[float], target: float, w: int) -> float:
+    return first([*x, 0], 1, lambda i: sum(x[max(0, i - w) : i]) / min(i, w) <= target)
+
+
+def middle(x: list[float], target: float, w: int) -> float:
+    return first([*x, 0], w, lambda i: sorted(x[i - w : i])[w // 2] <= target)
+
+
 def unsmoothed(losses: list[float], target: float, window: int) -> float:
     return good(losses, target, 1)
 
@@ -37,6 +54,9 @@ WRONG = [
     ("7.3", unsmoothed, "lucky"), ("7.3", lambda x, t, w: good(x, t, w) - 1, "One too few"),
     ("7.3", lambda x, t, w: good(x, t, w) - w, "begins"), ("7.3", 3, "function"), ("7.3", lambda x: 1, "fails"),
     ("7.3", lambda x, t, w: min(good(x, t, w), 999), "infinitely"), ("7.3", lambda x, t, w: 2, "this says 2"),
+    ("7.3", half_open, "last loss"), ("7.3", lambda x, t, w: good(x, t - 1e-9, w), "exactly the target"),
+    ("7.3", partial, "no full window"), ("7.3", middle, "median"),
+    ("7.3", lambda x, t, w: None, "math.inf for never"),
     ("7.4", 4, "One factor"), ("7.4", 1, "same rate"), ("7.4", 1 / 16, "other way"), ("7.4", 5, "V = 4W"),
     ("7.5", 1, "Differentiate"), ("7.5", 0.5, "doubles"), ("7.5", 4, "other way"), ("7.5", 9, "half as long"),
     ("7.6", "a", "two intervals"), ("7.6", "b", "no equality"), ("7.6", "d", "overlap"),

@@ -39,10 +39,26 @@ def test_tally() -> None:
         thread.by_person(OVERVIEW.drop(columns="who"))
 
 
+def test_who_only_asked_is_not_counted() -> None:
+    people = thread.by_person(OVERVIEW.assign(asked=[["Bob B."], [], []]))
+    assert people["asked"].tolist() == [False, True, False, False]
+    assert thread.tally(people).to_numpy().tolist() == [
+        ["Ann", 1, 1, 0, 0, 0, 0],
+        ["Bob B.", 1, 0, 0, 1, 0, 0],
+    ]
+
+
 def test_the_whole_register_has_its_people() -> None:
     people = thread.by_person(claims.overview())
     assert set(people["id"]) == set(claims.register())
-    assert thread.tally(people)["claims"].sum() == people["id"].str.startswith("C").sum()
+    assert thread.tally(people)["claims"].sum() == (people["id"].str.startswith("C") & ~people["asked"]).sum()
+    assert people.loc[people["asked"], "person"].tolist() == [
+        "RockTheStar",
+        "Hi-Angel",
+        "Saxena",
+        "MAS",
+        "Gorelik",
+    ]
 
 
 def test_places_point_at_the_cards() -> None:

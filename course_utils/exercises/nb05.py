@@ -1,6 +1,5 @@
 """Checks of notebook 05, Dead units."""
 
-import math
 from typing import Any
 
 import torch
@@ -34,42 +33,52 @@ def _narrow(answer: Any) -> None:
         )
 
 
-def _count_dead(answer: Any) -> None:
+def _seem_dead(answer: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     h = torch.relu(torch.randn(40, 30, generator=generator, dtype=torch.float64) - 0.5)
     h[:, [3, 7, 21]] = 0  # dead
     h[:, 5] = 0
-    h[17, 5] = 1e-9  # on for one image, and hardly
+    h[37, 5] = 1e-9  # on for one image of the second half, and hardly
+    h[:20, [9, 12, 14, 16]] = 0  # off in the first half alone
     h[:, 9] = 0
-    h[4, 9] = 50.0  # rare, but loud
+    h[24, 9] = 50.0  # rare, but loud
+    h[20:, [1, 2, 4, 6, 8, 10]] = 0  # off in the second half alone
     h[11] = 0  # an image that finds nobody on
     found = function(answer, h)
     if found.numel() != 1:
-        raise Off(f"One number is asked for, the count of dead units; the function gives {found.numel()}.")
+        raise Off(f"One number is asked for, the count of such units; the function gives {found.numel()}.")
     count = float(found[0])
-    off_once, silent_images = int((h == 0).any(0).sum()), int((h == 0).all(1).sum())
-    if count == off_once:
-        raise Off("That counts units that are off for some image: nearly all. Dead is off for every image.")
-    if count == silent_images:
-        raise Off("That counts images for which all units are off. Images are rows, units are columns.")
-    if count == int((h == 0).sum()):
-        raise Off("That counts zeros. A unit is dead when its whole column is zero.")
-    if math.isclose(count, 3 / 30):
-        raise Off("That is the share of dead units; their count is asked for.")
-    if count == 4 or count == 5:
+    early, late, dead = (int((part == 0).all(0).sum()) for part in (h[:20], h[20:], h))
+    if count == dead:
+        raise Off("That counts the dead. Asked for are those that only look dead on the first half.")
+    if count == early:
+        raise Off("That counts all that look dead on the first half; some of them are dead indeed.")
+    if count in (late, late - dead):
+        raise Off("That takes the second half for the first: h[: len(h) // 2] are the first images.")
+    if abs(count - (early - dead) / 30) < 1e-6:
+        raise Off("That is a share of the units; their count is asked for.")
+    if count == early - dead - 1:
         raise Off("One that is on for a single image, however weakly, is not dead: no threshold, no average.")
-    if count != 3:
-        raise Off(f"In a trial layer with 3 dead units of 30 the function finds {count:g}.")
-
-
-def _scaled(answer: Any) -> None:
-    value = number(answer)
-    if abs(value - 0.5) < 1e-9 or abs(value - 50) < 1e-9:
-        raise Off("Half of the units are on for an image before and after; how many change sides?")
-    if value != 0:
+    if count != early - dead:
         raise Off(
-            "Without biases z of the first layer is 3 times as large. Does it change its sign? And then?"
+            f"In a trial layer {early} of 30 units look dead on the first half, and {dead} are; the function finds {count:g}."
         )
+    if float(function(answer, h[:, 8:])[0]) == count:
+        raise Off(
+            "In a layer without the first eight of these units it is one fewer: the count must follow h."
+        )
+
+
+def _louder(answer: Any) -> None:
+    value = number(answer)
+    if value > 1:
+        raise Off("A share lies between 0 and 1.")
+    if value > 0.75:
+        raise Off("A large bias may be negative or positive. Which of the two is more likely?")
+    if value < 0.25:
+        raise Off("The image has died out long before layer 10; what then decides the sign of z?")
+    if abs(value - 0.5) > 0.05:
+        raise Off("Nearly right is near a round number: z is one draw for all images, symmetric about 0.")
 
 
 def _wounded(answer: Any) -> None:
@@ -94,15 +103,17 @@ def _drift(answer: Any) -> None:
         raise Off("That is the first step after death. The velocity dies away slowly: sum all of them.")
     if abs(value) < 1e-9:
         raise Off("The gradient is 0, but w moves by the velocity, of which a step keeps nine tenths.")
-    if abs(value - 9) > 1e-6:
+    if 8 < value < 8.99:
+        raise Off("The series has no end: a few more terms, or its closed form.")
+    if abs(value - 9) > 1e-2:
         raise Off("Sum the geometric series 0.9 + 0.9² + 0.9³ + ...")
 
 
 EXERCISES = {
     "5.1": Exercise(_what_kills, "Take either away and most of the dead are gone: section 5.3 does both."),
-    "5.2": Exercise(_count_dead, "Off for every image, exactly: the largest h of the column is 0."),
+    "5.2": Exercise(_seem_dead, "Off on the first half, exactly, and on somewhere later."),
     "5.3": Exercise(_narrow, "1 − (1 − 2⁻ᴺ)¹⁰⁰ falls below 1 % there, and by half with every further unit."),
-    "5.4": Exercise(_scaled, "ReLU is homogeneous: h grows by 3, then by 9, and no z changes its sign."),
+    "5.4": Exercise(_louder, "The biases decide from which layer on; symmetry decides how many."),
     "5.5": Exercise(_wounded, "Below the first layer lie the images, and they stand still."),
     "5.6": Exercise(_drift, "0.9 / (1 − 0.9) = 9 more steps of the last one's length, and then it stands."),
 }

@@ -9,11 +9,14 @@ from course_utils.exercises import Exercise, Off, number, option
 
 __all__ = ["CURVES", "EXERCISES"]
 
-# A smooth one, one with a lucky batch at step 4, one that never gets there.
+# A smooth one, one with a lucky batch at step 4, one that never gets there, and three that catch a slip each.
 CURVES = [
     [2.3, 2.0, 1.7, 1.4, 1.1, 0.9, 0.7, 0.5, 0.4, 0.3],
     [2.3, 2.2, 2.1, 0.6, 2.0, 1.8, 1.1, 0.9, 0.8, 0.7],
     [2.3, 2.3, 2.2, 2.3, 2.2, 2.3, 2.3, 2.2, 2.3, 2.2],
+    [2.0, 2.0, 2.0, 2.0, 2.0, 1.5, 1.0, 0.5],  # exactly 1, at the last step
+    [0.5, 2.0, 2.0, 2.0, 0.9, 0.9, 0.9, 0.9],  # a lucky first batch
+    [2.0, 0.9, 0.9, 2.9, 0.9, 0.9, 0.9],  # the median is there early, the mean is not
 ]
 _TARGET, _WINDOW = 1.0, 3
 
@@ -44,17 +47,27 @@ def _steps(answer: Any) -> None:
     said = []
     for curve in CURVES:
         try:
-            said.append(float(answer(list(curve), _TARGET, _WINDOW)))
+            given = answer(list(curve), _TARGET, _WINDOW)
         except Exception as error:  # a reader's function may fail in any way
             kind = type(error).__name__
             raise Off(
                 f"Called with a list of {len(curve)} losses, {_TARGET} and {_WINDOW}, it fails: {kind}: {error}"
             ) from None
-    losses = torch.tensor(CURVES, dtype=torch.float64).T
-    right = race.steps_to(losses, _TARGET, _WINDOW).tolist()
-    single = race.steps_to(losses, _TARGET, 1).tolist()
+        try:
+            said.append(float(given))
+        except (TypeError, ValueError):
+            raise Off(
+                f"It gives back {given!r}. A number of steps is asked for, and math.inf for never."
+            ) from None
+    curves = [torch.tensor(curve, dtype=torch.float64)[:, None] for curve in CURVES]
+    right, single = (
+        [race.steps_to(curve, _TARGET, window).item() for curve in curves] for window in (_WINDOW, 1)
+    )
     if said == right:
         return
+    middle = [curve.unfold(0, _WINDOW, 1).median(-1).values for curve in curves]
+    if said == [race.steps_to(values, _TARGET, 1).item() + _WINDOW - 1 for values in middle]:
+        raise Off("That is the median of the window. Its mean is asked for.")
     if said[:2] == single[:2]:
         raise Off("One lucky batch decides here. Average over the last `window` steps before you compare.")
     if said[:2] == [steps - 1 for steps in right[:2]]:
@@ -63,6 +76,14 @@ def _steps(answer: Any) -> None:
         steps - _WINDOW + 1 for steps in right[:2]
     ]:
         raise Off("That is where the window begins. Its mean is known only at its end.")
+    if said[:3] == right[:3]:
+        if said[3] != right[3]:
+            raise Off(
+                "A mean of exactly the target counts, and so does the window that ends at the last loss."
+            )
+        if said[4] != right[4]:
+            raise Off("Before `window` steps have been taken there is no full window, and so no mean.")
+        raise Off("The mean of the last `window` losses is asked for, at each step anew.")
     if said[:2] == right[:2]:
         raise Off(
             f"A network that never gets there needs infinitely many steps (math.inf); this says {said[2]:g}."

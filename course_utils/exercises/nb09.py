@@ -25,20 +25,24 @@ def _default(answer: Any) -> None:
         raise Off("The factors of the layers multiply; they do not add up.")
     if value >= 1:
         raise Off("The gradient shrinks: the factor of one layer is below 1.")
-    if not 0 < value or abs(value / factor**20 - 1) > 0.02:
-        raise Off(f"Raise the factor of one layer, {factor:.4f}, to the power of 20.")
+    if abs(value / factor**19 - 1) < 0.25 or abs(value / factor**21 - 1) < 0.25:
+        raise Off("Nearly: count the steps again, 20 are asked for.")
+    if not 0 < value or abs(value / factor**20 - 1) > 0.25:
+        raise Off("√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.")
 
 
 def _growth(answer: Any) -> None:
     value, factor = number(answer), float(theory.batch_norm_growth("relu"))
     if abs(value - factor) < 2e-2:
         raise Off("That is one layer. From the last of 30 layers to the first there are 29 steps.")
-    if abs(value / factor**30 - 1) < 0.02:
+    if 0 < value < 1:
+        raise Off("Toward the input it grows.")
+    if abs(value / factor**30 - 1) < 0.05:
         raise Off("Thirty layers, but 29 steps between the last and the first.")
     if abs(value / theory.batch_norm_growth("relu") ** (2 * 29) - 1) < 0.02:
         raise Off("That is the factor of the squared gradient; its root is asked for.")
-    if abs(value / factor**29 - 1) > 0.02:
-        raise Off(f"Raise the factor of one layer, {factor:.4f}, to the power of 29.")
+    if abs(value / factor**29 - 1) > 0.05:
+        raise Off("The factor of one layer is √(π/(π − 1)); raise it to the power of 29.")
 
 
 def _advice(answer: Any) -> None:
@@ -51,8 +55,7 @@ def _advice(answer: Any) -> None:
         (30, False, "batch"),
     ):
         name = _known(answer, depth, residual, norm)
-        factor = theory.gradient_factor(name, "he") if norm == "none" else theory.batch_norm_growth(name)
-        total = float(factor) ** (depth - 1)
+        total = theory.profile(name, "he", depth, norm).dz[0].item()
         if not 1 / 20 < total < 20:
             verb = "vanishes" if total < 1 else "explodes"
             raise Off(

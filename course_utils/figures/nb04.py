@@ -94,8 +94,8 @@ def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured:
 def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor]) -> Figure:
     """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
     figure, grid = plots.axes(
-        "Training adds zeros, and the more the higher the rate",
-        "ReLU, He's init, five networks each (dots) and their mean (line) · all at the same number of steps",
+        "At usual rates training adds zeros, the more the higher the rate",
+        "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line) · all at the same number of steps",
         columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
     )  # fmt: skip
     for ax, shares, title in zip(grid, (zeros, dead), ("exact zeros", "dead units"), strict=True):
@@ -176,7 +176,7 @@ def accuracy(table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFra
     dense: networks of other activations at their tuned rates, with the columns activation, test_accuracy.
     """
     figure, ax = plots.axes(
-        "More zeros do not buy accuracy; too many cost it",
+        "More zeros do not buy accuracy; a strong penalty costs it",
         "ReLU with an L1 penalty, three rates, five networks each; full marks: the penalty's best rate\n"
         "at the left, without zeros: four other activations, each at its best rate",
         size=(7.2, 4.4),
@@ -264,7 +264,7 @@ def race(
 def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
     """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look."""
     figure, ax = plots.axes(
-        "Published estimates for cortex lie well below a ReLU layer",
+        "Left to itself a ReLU layer is busier than estimates for cortex",
         "share of units that are active at once · bars: cited estimates · dots: measured here · log axis",
         size=(7.2, 3.6),
     )

@@ -89,7 +89,7 @@ def by_depth(
 ) -> Figure:
     """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "never"."""
     figure, ax = plots.axes(
-        "tanh keeps up with ReLU; plain sigmoids drop out of the race",
+        "tanh keeps up with ReLU; the sigmoid is late, or never arrives",
         f"steps to training loss {target:g} · marks: five seeds each, at the arm's own best rate · lines: medians",
     )
     never = limit * 1.35
@@ -129,7 +129,8 @@ def against_theory(rows: Sequence[tuple[str, str, int, float, float]], limit: in
     """Rows (name, activation, depth, predicted share of the gradient left, median steps), one mark each."""
     figure, ax = plots.axes(
         "Where theory lets the gradient die, the race takes long",
-        "each mark: one arm at one depth, the number is the depth · filled: modern init · hollow: gain 0.35",
+        "each mark: one arm at one depth (the number) · hollow: gain 0.35\n"
+        "filled: modern init; the sigmoid has three arms: Xavier, gain 5, σ(4z)",
     )
     never = limit * 1.35
     for name, activation, depth, left, steps in rows:

@@ -15,7 +15,7 @@ ROW = 12  # tiles that fit beside a name
 
 
 def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
-    """A tile for each claim of each person (columns person, id, verdict), the person with most claims on top.
+    """A tile for each claim of each person (columns person, id, verdict, asked), the person with most claims on top.
 
     ``chosen``: a verdict that stands out while the others turn faint; default: none.
     """
@@ -26,11 +26,10 @@ def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
     y = 0
     for name in names:
         own = people[people["person"] == name]
-        kept = own[own["id"].str.startswith("C")]
+        kept = own[own["id"].str.startswith("C") & ~own["asked"]]
         right = int((kept["verdict"] == "holds").sum())
-        ax.text(
-            -0.3, y, f"{name}  {right} of {len(kept)}", ha="right", va="center", fontsize=9, color=plots.INK
-        )
+        count = f"{right} of {len(kept)}" if len(kept) else "asked"
+        ax.text(-0.3, y, f"{name}  {count}", ha="right", va="center", fontsize=9, color=plots.INK)
         for place, (_, claim) in enumerate(own.iterrows()):
             faint = bool(chosen) and claim["verdict"] != chosen
             tiles.draw(ax, place % ROW, y + place // ROW, claim["id"], claim["verdict"], faint)
@@ -49,7 +48,7 @@ def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str]) -> F
     """
     names = list(dict.fromkeys(table["setting"]))
     figure, row = plots.axes(
-        "With a technique that trains, the activation matters little",
+        "With batch norm all are close; with layer norm the sigmoid lags",
         "test accuracy after tuning · dots: seeds · bar: their mean · grey line: ReLU's mean",
         columns=len(names), size=(7.2, 3.6), sharey=True,
     )  # fmt: skip
