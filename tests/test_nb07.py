@@ -46,7 +46,7 @@ def unsmoothed(losses: list[float], target: float, window: int) -> float:
 
 RIGHT = [
     ("7.1", "b"), ("7.1", " B"), ("7.2", "c"), ("7.2", "(c)"), ("7.3", good), ("7.4", 16), ("7.4", "16"),
-    ("7.5", 0.25), ("7.5", "1/4"), ("7.5", torch.tensor(0.25)), ("7.6", "c"),
+    ("7.6", 0.25), ("7.6", "1/4"), ("7.6", torch.tensor(0.25)), ("7.5", "b"), ("7.5", "(B)"),
 ]  # fmt: skip
 WRONG = [
     ("7.1", "a", "reputation"), ("7.1", "c", "rings"), ("7.1", "x", "one letter"),
@@ -58,8 +58,8 @@ WRONG = [
     ("7.3", partial, "no full window"), ("7.3", middle, "median"),
     ("7.3", lambda x, t, w: None, "math.inf for never"),
     ("7.4", 4, "One factor"), ("7.4", 1, "same rate"), ("7.4", 1 / 16, "other way"), ("7.4", 5, "V = 4W"),
-    ("7.5", 1, "Differentiate"), ("7.5", 0.5, "doubles"), ("7.5", 4, "other way"), ("7.5", 9, "half as long"),
-    ("7.6", "a", "two intervals"), ("7.6", "b", "no equality"), ("7.6", "d", "overlap"),
+    ("7.6", 1, "Differentiate"), ("7.6", 0.5, "doubles"), ("7.6", 4, "other way"), ("7.6", 9, "half as long"),
+    ("7.5", "a", "any line"), ("7.5", "c", "coins"), ("7.5", "d", "sums"),
 ]  # fmt: skip
 
 

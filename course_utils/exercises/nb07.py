@@ -120,13 +120,13 @@ def _rate_under_norm(answer: Any) -> None:
 def _may_we_say(answer: Any) -> None:
     letter = option(answer, "abcd")
     if letter == "a":
-        raise Off("27 is more than 21. Would it be, with other weights? Look at the two intervals.")
-    if letter == "b":
-        raise Off("An interval that overlaps proves no equality; it says that these cells cannot tell.")
-    if letter == "d":
+        raise Off("At any line? See the three lines of counts: at one of them ReLU is not ahead.")
+    if letter == "c":
         raise Off(
-            "Width of the intervals is a matter of count, and they can be compared: see how far they overlap."
+            "The interval takes cells for coins. How many of the 90 now train and now do not, as the weights change?"
         )
+    if letter == "d":
+        raise Off("Compare the sums over the five maps, not one map with one map.")
 
 
 EXERCISES = {
@@ -134,8 +134,8 @@ EXERCISES = {
     "7.2": Exercise(_guess_tanh, "Within a factor of two of each other; tanh was the first by a little."),
     "7.3": Exercise(_steps, "Smoothed, counted from 1, and honest about those that never arrive."),
     "7.4": Exercise(_rate_for_slope, "A slope of 4 is weights of 4 times the size and a rate of 16 times."),
-    "7.5": Exercise(
+    "7.5": Exercise(_may_we_say, "More, in this box and at this line; five maps tell what one could not."),
+    "7.6": Exercise(
         _rate_under_norm, "The rate goes with the square of the weights' size, once z is normalised."
     ),
-    "7.6": Exercise(_may_we_say, "Not told apart, which is neither more nor equal."),
 }

@@ -50,8 +50,8 @@ def maps(panels: Sequence[Panel], usual: tuple[float, float], finding: str, how:
         row, column = torch.where(panel.trained)
         x, y = np.array(panel.rates)[column.numpy()], np.array(panel.gains)[row.numpy()]
         ax.plot(x, y, "o", ms=4.2, mfc="none", mec="white", mew=1.1)
-        for gain in usual:
-            ax.axhline(gain, color="white", lw=1, linestyle=(0, (2, 2)))
+        for edge in _around(panel.gains, usual):
+            ax.axhline(edge, color="white", lw=1, linestyle=(0, (2, 2)))
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.minorticks_off()
@@ -82,6 +82,13 @@ def _edges(values: Sequence[float]) -> list[float]:
     half = (logs[1] - logs[0]) / 2 if len(logs) > 1 else torch.tensor(0.5)
     edges: list[float] = torch.cat([logs[:1] - half, logs + half]).exp().tolist()
     return edges
+
+
+def _around(gains: Sequence[float], usual: tuple[float, float]) -> tuple[float, float]:
+    """Borders below and above the rows of cells whose gains lie within ``usual``."""
+    inside = [i for i, gain in enumerate(gains) if usual[0] <= gain <= usual[1]]
+    edges = _edges(gains)
+    return edges[inside[0]], edges[inside[-1] + 1]
 
 
 def by_depth(
