@@ -4,6 +4,9 @@ It stands here, not in tests/, so that it also applies when one notebook alone i
 from whatever folder pytest is started.
 """
 
+import socket
+import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,3 +15,26 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     rules = Path(__file__).resolve().parents[1] / "tests" / "nbval_sanitize.cfg"
     config.option.nbval_sanitize_with = str(rules)
+    if sys.platform == "linux":
+        _raise_loopback()
+
+
+def _raise_loopback() -> None:
+    """Switch the loopback interface on where it is off, as it is behind ``unshare -n``.
+
+    A kernel is spoken to over 127.0.0.1; without it every notebook would hang until its time is up.
+    """
+    import fcntl
+
+    get_flags, set_flags, up = 0x8913, 0x8914, 0x1  # SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP of <linux/sockios.h>
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        request = struct.pack("16sH22x", b"lo", 0)
+        (flags,) = struct.unpack_from("16xH", fcntl.ioctl(asker, get_flags, request))
+        if flags & up:
+            return
+        try:
+            fcntl.ioctl(asker, set_flags, struct.pack("16sH22x", b"lo", flags | up))
+        except PermissionError as error:
+            raise pytest.UsageError(
+                "the loopback interface is off, and kernels need it; as root: ip link set lo up"
+            ) from error
