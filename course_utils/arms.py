@@ -1,8 +1,8 @@
 """Arms: several kinds of network raced against each other, each at its own learning rate; and what can be turned
 to make the gradients of a network with batch norm grow more, or less.
 
-An arm is a name and a Design without learning rate and seed. Arms are tuned with some seeds on pictures held back from
-training, and reported with other seeds on the test pictures, so that the choice of the rate flatters nobody.
+An arm is a name and a Design without learning rate and seed. Arms are tuned with some seeds on images held back from
+training, and reported with other seeds on the test images, so that the choice of the rate flatters nobody.
 """
 
 import math
@@ -46,10 +46,10 @@ class Race:
     """What came of a race at one depth.
 
     Attributes:
-        choice: one row per arm: arm, learning_rate, mean, lowest, highest (accuracy on the held-back pictures), seeds,
+        choice: one row per arm: arm, learning_rate, mean, lowest, highest (accuracy on the held-back images), seeds,
             failed, inside; as tuning.best.
         trials: one row per network of the tuning: arm, learning_rate, seed, accuracy (NaN: diverged).
-        finals: one row per arm and fresh seed: arm, learning_rate, seed, accuracy (0..1, on the test pictures; 0 where
+        finals: one row per arm and fresh seed: arm, learning_rate, seed, accuracy (0..1, on the test images; 0 where
             the network diverged) and diverged.
         losses: arm -> [steps, seeds], the loss of each step's batch in nats, in the order of the seeds.
     """
@@ -166,7 +166,7 @@ def split(data: Dataset, count: int) -> tuple[Dataset, Dataset]:
 
 
 def standardise_pixels(like: Dataset, *sets: Dataset, smallest: float = 0.05) -> list[Dataset]:
-    """Give every single pixel mean 0 and variance 1, by its own mean and deviation over the pictures of ``like``.
+    """Give every single pixel mean 0 and variance 1, by its own mean and deviation over the images of ``like``.
 
     Pixels whose deviation is below ``smallest`` (in the unit of the images) are divided by ``smallest`` instead: they
     are nearly always black. Returns the sets, changed. ValueError for sets of another size.
@@ -174,7 +174,7 @@ def standardise_pixels(like: Dataset, *sets: Dataset, smallest: float = 0.05) ->
     mean, deviation = like.images.mean(0), like.images.std(0, correction=0).clamp(min=smallest)
     for one in sets:
         if one.images.shape[1] != len(mean):
-            raise ValueError(f"pictures of {len(mean)} pixels are asked for, got {one.images.shape[1]}")
+            raise ValueError(f"images of {len(mean)} pixels are asked for, got {one.images.shape[1]}")
     return [replace(one, images=(one.images - mean) / deviation) for one in sets]
 
 
@@ -275,9 +275,9 @@ def level(networks: Networks, growth: float) -> None:
 
 
 def outliers(designs: Sequence[Design], images: Tensor, depth: int, width: int) -> Tensor:
-    """How much of each layer's squared z the one picture with most of it has, at init; float64 [depth, N].
+    """How much of each layer's squared z the one image with most of it has, at init; float64 [depth, N].
 
-    1/B where all B pictures have equal parts, 1 where one has all. Batch norm uses the batch of these images.
+    1/B where all B images have equal parts, 1 where one has all. Batch norm uses the batch of these images.
 
     Raises:
         ValueError: as Networks and Networks.trace.
@@ -310,7 +310,7 @@ def dead_shares(
 def step_cost(design: Design, other: Design, data: Dataset, depth: int, width: int, rounds: int = 5) -> float:
     """How many times as long a training step of ``other`` takes as one of ``design``, one network each.
 
-    Ten steps of 100 pictures a round, turn by turn, one thread, processor time; the fastest round of each counts, so that
+    Ten steps of 100 images a round, turn by turn, one thread, processor time; the fastest round of each counts, so that
     other programs disturb little.
 
     Raises:

@@ -8,6 +8,8 @@ whose verdict is not the register's raises :class:`ContradictionError` and so st
 Cards are stored in the notebooks as text, which nbval compares; :func:`scoreboard` reads them back from there.
 """
 
+from __future__ import annotations
+
 import html
 import json
 import re
@@ -15,11 +17,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Card",
@@ -57,6 +61,7 @@ class Claim:
         deciding: what decides it.
         correct: for an error, the right form; else empty.
         asked: those of ``who`` who only asked: they show, but no verdict counts for or against them.
+        reported: those of ``who`` who retold it as what others say, and doubted it; likewise.
     """
 
     id: str
@@ -70,6 +75,7 @@ class Claim:
     deciding: str
     correct: str = ""
     asked: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
 
     @property
     def said_by(self) -> str:
@@ -103,17 +109,19 @@ def register(path: Path | None = None) -> dict[str, Claim]:
         try:
             years, also = row["year"], row["also"]
             years = tuple(years if isinstance(years, list) else [years])
-            claim = Claim(**{**row, "year": years, "also": tuple(also), "asked": tuple(row.get("asked", ()))})
+            apart = {field: tuple(row.get(field, ())) for field in ("asked", "reported")}
+            claim = Claim(**{**row, "year": years, "also": tuple(also), **apart})
         except KeyError as error:
             raise ValueError(f"{path.name}, {name}: the field {error} is missing") from error
         except TypeError as error:
             raise ValueError(f"{path.name}, {name}: {error}") from error
         if len(claim.who.split(", ")) != len(claim.year):
             raise ValueError(f"{path.name}, {name}: each of {claim.who!r} needs a year, got {claim.year}")
-        if strangers := set(claim.asked) - set(claim.who.split(", ")):
-            raise ValueError(
-                f"{path.name}, {name}: asked names {sorted(strangers)}, who are not in {claim.who!r}"
-            )
+        for field, names in apart.items():
+            if strangers := set(names) - set(claim.who.split(", ")):
+                raise ValueError(
+                    f"{path.name}, {name}: {field} names {sorted(strangers)}, who are not in {claim.who!r}"
+                )
         if claim.id in claims:
             raise ValueError(f"{path.name}: the id {claim.id} stands twice")
         if claim.verdict not in VERDICTS or claim.kind not in ("measured", "cited"):
@@ -286,6 +294,8 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
         ValueError: a card that cannot be read, a card of an unknown claim, a claim with two cards, a card outside its
             home notebook, or one whose verdict does not follow from its own conditions.
     """
+    import pandas as pd
+
     folder = folder or ROOT / "notebooks"
     claims = register()
     rows: dict[str, dict[str, str]] = {}
@@ -319,14 +329,17 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
 def overview(folder: Path | None = None) -> pd.DataFrame:
     """The whole register beside the verdicts stored so far.
 
-    Columns id, who, asked (a list of names), says, notebook, verdict ("open": no card yet).
+    Columns id, who, asked and reported (lists of names), says, notebook, verdict ("open": no card yet).
     """
+    import pandas as pd
+
     judged = scoreboard(folder).set_index("id")["verdict"].to_dict()
     rows = [
         {
             "id": c.id,
             "who": c.said_by,
             "asked": list(c.asked),
+            "reported": list(c.reported),
             "says": c.says,
             "notebook": c.notebook,
             "verdict": judged.get(c.id, "open"),
@@ -338,6 +351,7 @@ def overview(folder: Path | None = None) -> pd.DataFrame:
 
 def show(table: pd.DataFrame) -> None:
     """Show a table with the full text of every cell, as HTML for the page and as plain text for everything else."""
+    import pandas as pd
     from IPython.display import display
 
     with pd.option_context("display.max_colwidth", None):

@@ -4,17 +4,21 @@ The picture is drawn into an image widget, never into an output widget: so a cel
 widget, a PNG for readers without a kernel, and the words for those who cannot see it.
 """
 
+from __future__ import annotations
+
 import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+from course_utils.plots import Picture
 
-from course_utils.plots import Picture, picture
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["explorer"]
 
+KEPT = 64  # pictures, some 30 KB each
 Control = tuple[float, float, float, float] | Sequence[str]
 
 
@@ -24,7 +28,9 @@ def explorer(
     """Show a picture that the reader can change by dragging, and return the function that redraws it.
 
     Args:
-        draw: takes the values of all controls by name, returns a figure; should take well under 100 ms.
+        draw: takes the values of all controls by name, returns a figure; should take well under 100 ms. A figure of
+            :func:`course_utils.plots.axes` is emptied and used again for the next picture, so it is not to be kept.
+            Pictures are remembered until a cell is run.
         words: takes the same, returns a sentence that says what the picture shows: the stored words and the alt text.
             Numbers that may move between machines stand behind the sign for "about".
         controls: name -> (label, control). A control is (lowest, highest, step, start), a slider (of whole
@@ -35,25 +41,26 @@ def explorer(
         ValueError: no control; a slider whose start is outside its range or whose step is not above 0; an empty list.
     """
     import ipywidgets
+    from IPython import get_ipython
     from IPython.display import display
+
+    from course_utils.sketch import Sketcher
 
     if not controls:
         raise ValueError("an explorer needs at least one control, got none")
     widgets = {name: _widget(ipywidgets, label, control) for name, (label, control) in controls.items()}
 
-    places: list[
-        Any
-    ] = []  # where the first picture's axes came to lie: laying them out anew takes half of the time
+    sketcher = Sketcher()
+    kept: dict[tuple[Any, ...], Picture] = {}  # the latest pictures, oldest first
 
     def redraw(**values: Any) -> Picture:
-        figure = draw(**values)
-        if places and len(places) == len(figure.axes):
-            figure.set_layout_engine("none")
-            for ax, place in zip(figure.axes, places, strict=True):
-                ax.set_position(place)
-        drawn = picture(figure, quick=True)
-        places[:] = places or [ax.get_position() for ax in figure.axes]
-        return drawn
+        # A cell run since may have changed what is drawn.
+        place = (getattr(get_ipython(), "execution_count", 0), *sorted(values.items()))
+        found = kept.pop(place, None) or sketcher(lambda: draw(**values))
+        kept[place] = found
+        if len(kept) > KEPT:
+            del kept[next(iter(kept))]
+        return found
 
     def current() -> dict[str, Any]:
         return {name: widget.value for name, widget in widgets.items()}

@@ -2,7 +2,7 @@
 
 Throughout h [batch, fan_in] are a layer's activations, w [fan_in, width] the next layer's weights, and what is
 wanted is h @ w. A *zero* is an entry of h that is exactly 0. A *speed-up* is the time of the dense product over
-the time of the other: above 1 the other is faster.
+the time of the other: above 1 the other is faster. :func:`keep_largest` makes such an h by force.
 """
 
 import itertools
@@ -11,18 +11,22 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from course_utils import activations as registry
 from course_utils import machine
+from course_utils.activations import Activation
 
 __all__ = [
     "break_even",
     "csr",
     "dense",
     "gather",
+    "keep_largest",
     "race",
     "rows_needed",
     "sparse_activations",
@@ -53,6 +57,29 @@ def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> 
     h = torch.randn(batch * fan_in, generator=generator).abs().clamp(min=1e-6)
     h[torch.randperm(len(h), generator=generator)[: round(share * len(h))]] = 0
     return h.view(batch, fan_in)
+
+
+def keep_largest(count: int) -> Activation:
+    """ReLU that sets all of a layer's units to 0 but the ``count`` largest, for each example anew. Not registered.
+
+    It takes z [..., units] and looks along the last axis, so it is no function of single numbers. Where fewer than
+    ``count`` are above 0, fewer are left; a unit level with the smallest one kept is kept, too. The slope is ReLU's
+    where a unit is kept, and 0 elsewhere. ValueError unless count is a whole number of at least 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
+    relu = registry.get("relu")
+
+    def kept(z: Tensor) -> Tensor:
+        return z >= z.topk(min(count, z.shape[-1]), dim=-1).values[..., -1:]
+
+    return replace(
+        relu,
+        name=f"{relu.name}, {count} largest",
+        label=f"{relu.label}, {count} largest",
+        value=lambda z: torch.where(kept(z), relu.value(z), 0.0),
+        slope=lambda z: torch.where(kept(z), relu.slope(z), 0.0),
+    )
 
 
 def zeros(h: Tensor) -> float:

@@ -4,23 +4,29 @@ A figure's title is its finding. Theory is a line, measurement is marks, seeds a
 with :func:`dress`: its own colour, dash and marker.
 """
 
+from __future__ import annotations
+
 import base64
 import io
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
-from PIL import Image
 
 from course_utils import activations
 from course_utils.activations import Activation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["INK", "PALE", "Picture", "axes", "dress", "label_line", "look", "picture", "show", "use_style"]
 
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
 DPI, COLOURS = 144, 64  # sharp on a high-resolution screen; a palette keeps the stored picture small
+PAGE = 100  # CSS pixels to the inch
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -43,6 +49,12 @@ STYLE: dict[Any, Any] = {
     "legend.handlelength": 3.2,
     "svg.hashsalt": "why-relu",
 }
+
+# While a picture follows a slider: what hands out the figure of before, emptied, in place of a new one. It takes the
+# maker of a new figure with its axes, and what tells the figures of one kind.
+BLANK: ContextVar[Callable[[Callable[[], tuple[Any, Any]], object], tuple[Any, Any]] | None] = ContextVar(
+    "BLANK", default=None
+)
 
 
 def use_style() -> None:
@@ -73,8 +85,16 @@ def axes(
         The figure, and its axes as ``Figure.subplots`` gives them. The figure is not known to pyplot: it is shown by
         :func:`show` alone, once.
     """
-    with mpl.rc_context(STYLE):
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    def new() -> tuple[Figure, Any]:
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+        return figure, figure.subplots(rows, columns, **subplots)
+
+    with mpl.rc_context(STYLE):
+        used = BLANK.get()
+        figure, grid = used(new, (size, rows, columns, repr(subplots))) if used else new()
         top = 1 - 0.12 / size[1]
         figure.text(0.008, top, finding, fontsize=12.5, fontweight="bold", color=INK, ha="left", va="top")
         lines = finding.count("\n") + 1
@@ -83,8 +103,10 @@ def axes(
                 0.008, top - 0.225 * lines / size[1], how, fontsize=9.5, color=MUTED, ha="left", va="top"
             )
         head = 0.2 + 0.225 * lines + (0.19 * (how.count("\n") + 1) if how else 0)
-        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - head / size[1]))  # type: ignore[union-attr, call-arg]
-        return figure, figure.subplots(rows, columns, **subplots)
+        layout = figure.get_layout_engine()
+        if isinstance(layout, ConstrainedLayoutEngine):
+            layout.set(rect=(0, 0, 1, 1 - head / size[1]))
+    return figure, grid
 
 
 def look(activation: str | Activation) -> dict[str, Any]:
@@ -124,16 +146,19 @@ class Picture(NamedTuple):
 def picture(figure: Figure, quick: bool = False) -> Picture:
     """Draw a figure to a PNG of fixed size: 100 CSS pixels to the inch, drawn at 144.
 
-    The pixels get a palette of 64 colours, a quarter of the usual bytes. ``quick`` leaves the squeezing out, for a
-    picture that follows a slider.
+    The pixels get a palette of 64 colours, a quarter of the usual bytes. ``quick`` draws one pixel to a CSS pixel and
+    leaves the squeezing out; for picture after picture a :class:`course_utils.sketch.Sketcher` is quicker still.
     """
+    if quick:
+        from course_utils.sketch import Sketcher
+
+        return Sketcher()(lambda: figure)
+    from PIL import Image
+
     canvas = io.BytesIO()
-    width, height = (round(inches * 100) for inches in figure.get_size_inches())
+    width, height = (round(inches * PAGE) for inches in figure.get_size_inches())
     # A reader's settings may differ.
     with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):
-        if quick:
-            figure.savefig(canvas, format="png", dpi=100, pil_kwargs={"compress_level": 1})
-            return Picture(canvas.getvalue(), width, height)
         figure.savefig(canvas, format="png", dpi=DPI)
     image = Image.open(canvas).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small = io.BytesIO()

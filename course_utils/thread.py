@@ -13,10 +13,11 @@ __all__ = ["by_person", "links", "places", "tally"]
 
 
 def by_person(overview: pd.DataFrame) -> pd.DataFrame:
-    """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict, asked.
+    """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict, claimed.
 
-    ``asked`` is true where the person only asked (the overview's column asked; without one nobody did). A claim that
-    three people made counts for each of them. Rows keep the register's order.
+    ``claimed`` is false where the person only asked, or only reported what others say (the overview's columns asked
+    and reported; without them nobody did). A claim that three people made counts for each of them. Rows keep the
+    register's order.
 
     Raises:
         ValueError: a column of the overview is missing.
@@ -28,13 +29,17 @@ def by_person(overview: pd.DataFrame) -> pd.DataFrame:
             )
     people = overview["who"].map(lambda who: [re.sub(r" \d{4}$", "", name) for name in who.split(", ")])
     exploded = overview.assign(person=people).explode("person", ignore_index=True)
-    askers = exploded["asked"] if "asked" in exploded.columns else [()] * len(exploded)
-    asked = [person in names for person, names in zip(exploded["person"], askers, strict=True)]
-    return exploded.assign(asked=asked)[["person", "id", "says", "verdict", "asked"]]
+    claimed = pd.Series(True, index=exploded.index)
+    for column in {"asked", "reported"} & set(exploded.columns):
+        apart = [person in names for person, names in zip(exploded["person"], exploded[column], strict=True)]
+        claimed &= ~pd.Series(apart, index=exploded.index)
+    return exploded.assign(claimed=claimed)[["person", "id", "says", "verdict", "claimed"]]
 
 
 def tally(people: pd.DataFrame, ids: str = "C") -> pd.DataFrame:
-    """How often each person was right: one row per person who claimed something, most claims first; questions do not count.
+    """How often each person was right: one row per person who claimed something, most claims first.
+
+    What a person only asked or reported does not count.
 
     Args:
         people: as :func:`by_person`.
@@ -48,7 +53,7 @@ def tally(people: pd.DataFrame, ids: str = "C") -> pd.DataFrame:
     """
     if ids not in ("C", "E"):
         raise ValueError(f'ids must be "C" (claims) or "E" (slips), got {ids!r}')
-    kept = people[people["id"].str.startswith(ids) & ~people["asked"]]
+    kept = people[people["id"].str.startswith(ids) & people["claimed"]]
     counts = pd.crosstab(kept["person"], kept["verdict"])
     counts = counts.reindex(columns=[*claims.VERDICTS, "open"], fill_value=0)
     counts.insert(0, "claims", counts.sum(axis=1))

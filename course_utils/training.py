@@ -1,16 +1,21 @@
 """Training: momentum SGD for many networks at once, each with its own learning rate, and a tidy history."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from course_utils import machine, progress
 from course_utils.data import Dataset
 from course_utils.networks import Networks, all_finite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["History", "evaluate", "train"]
 
@@ -43,6 +48,8 @@ class History:
         Columns: network and its design, as in ``table``; step (the group's last, counted from 1); loss
         (nats). Steps that do not fill a group are left out. ValueError unless 1 <= every <= number of steps.
         """
+        import pandas as pd
+
         steps, count = self.losses.shape
         if isinstance(every, bool) or not isinstance(every, int) or not 1 <= every <= steps:
             raise ValueError(f"every must be a whole number from 1 to the {steps} steps, got {every!r}")
@@ -89,6 +96,8 @@ def train(
     Raises:
         ValueError: naming the argument, its value and what would be right.
     """
+    import pandas as pd
+
     x, y = _check_run(networks, data, test, epochs, batch_size, momentum)
     if isinstance(order_seed, bool) or not isinstance(order_seed, int) or not 0 <= order_seed < 2**63:
         raise ValueError(f"order_seed must be a whole number from 0 to 2**63 - 1, got {order_seed!r}")
@@ -215,6 +224,8 @@ def _record(
     diverged_at: Tensor,
 ) -> pd.DataFrame:
     """One row per network; enters networks whose parameters blew up in the last step as diverged."""
+    import pandas as pd
+
     gone = torch.stack([~p.isfinite() for p in _per_network(networks)]).any(0)
     diverged_at[gone & (diverged_at < 0)] = max(step - 1, 0)
     nothing = torch.full((len(networks),), math.nan, dtype=torch.float64)

@@ -273,6 +273,10 @@ def test_register_and_unregister(registry):
         ({"colour": "#de8f05", "dash": "-", "marker": "s"}, "'cube' would look like 'sigmoid'"),
         ({"slope": lambda z: 3 * z}, "is not the derivative of its value"),
         ({"slope": lambda z: -3 * z**2}, "is not the derivative of its value"),
+        ({"slope": lambda z: 3.01 * z**2}, "at z = .-2.3, -0.7, 0.4, 1.1, 2.3. the slope gives .15.9"),
+        ({"slope": lambda z: 3 * z**2 + 0.01}, "central differences give .15.87, 1.47, 0.48, 3.63, 15.87"),
+        ({"slope": lambda z: torch.where(z.abs() < 1, 0, 3 * z**2)}, "is not the derivative of its value"),
+        ({"slope": lambda z: torch.where(z.abs() > 2, 0, 3 * z**2)}, "is not the derivative of its value"),
         ({"slope": lambda z: z * math.nan}, "is not the derivative of its value"),
         ({"slope": lambda z: (3 * z**2)[:1]}, "slope of 'cube' must keep shape and dtype"),
         ({"value": lambda z: (z**3).sum()}, "value of 'cube' must keep shape and dtype"),
@@ -283,6 +287,42 @@ def test_register_refuses(registry, changes, message):
     with pytest.raises(ValueError, match=message):
         activations.register(cube(**changes))
     assert activations.names() == NAMES
+
+
+def test_a_slope_right_to_six_digits_is_taken(registry):
+    activations.register(cube(slope=lambda z: 3 * z**2 * (1 + 1e-6) + 1e-6))
+
+
+@pytest.mark.parametrize("same", ["colour", "dash", "marker"])
+def test_a_look_that_differs_in_one_thing_is_taken(registry, same):
+    worn = {k: getattr(activations.get("sigmoid"), k) for k in ("colour", "dash", "marker") if k != same}
+    activations.register(cube(**worn))
+    assert activations.names() == [*NAMES, "cube"]
+
+
+@pytest.mark.parametrize(("name", "slope"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0)])
+def test_the_slope_at_a_kink_is_autograds(name, slope):
+    for zero in (torch.zeros(3), -torch.zeros(3)):
+        for found in (
+            activations.get(name).derivative(zero),
+            autograd(activations.get(name), zero),
+        ):
+            torch.testing.assert_close(found, torch.full((3,), slope))
+
+
+def test_formula_table_has_a_line_for_each():
+    head, rule, *rows = activations.formula_table().split("\n")
+    assert head == "| activation | value $h$ | slope $dh/dz$ | slope at most |"
+    assert rule == "| --- | --- | --- | --- |"
+    labels = ["sigmoid", "tanh", "ReLU", "leaky ReLU", "ELU", "softplus", "GELU", "SiLU", "identity"]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {label}" for label in labels]
+    assert rows[0] == r"| sigmoid | $\frac{1}{1+e^{-z}}$ | $\sigma(z)\,(1-\sigma(z))$ | 0.25 |"
+    assert [row.split(" | ")[-1] for row in rows[5:8]] == ["1 |", "1.129 |", "1.1 |"]
+
+
+def test_an_activation_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        activations.get("relu").slope_bound = 2.0
 
 
 def test_no_two_look_alike():

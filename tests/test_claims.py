@@ -444,6 +444,7 @@ def test_a_missing_field(write: Any, field: str) -> None:
         ({"kind": "guessed"}, "C01: .* the kind measured or cited, got 'depends' and 'guessed'"),
         ({"year": 2014}, "C01: each of 'Bill, Toll' needs a year"),
         ({"asked": ["Ann"]}, r"C01: asked names \['Ann'\], who are not in 'Bill, Toll'"),
+        ({"reported": ["Ann"]}, r"C01: reported names \['Ann'\], who are not in 'Bill, Toll'"),
         ({"year": []}, "C01: each of 'Bill, Toll' needs a year"),
         ({"also": 5}, "C01: "),
     ],
@@ -486,7 +487,7 @@ def test_the_overview_has_every_claim_and_the_verdicts_so_far(tmp_path: Path) ->
     table = claims.overview(tmp_path).set_index("id")
     assert [*table.index] == [*register()]
     assert table["verdict"].to_dict() == {name: "holds" if name == "C24" else "open" for name in register()}
-    assert list(table.columns) == ["who", "asked", "says", "notebook", "verdict"]
+    assert list(table.columns) == ["who", "asked", "reported", "says", "notebook", "verdict"]
 
 
 def test_a_table_is_shown_whole(shown: list) -> None:

@@ -1,6 +1,7 @@
 """Room dying: born-dead networks against exact laws, counts of the dead against brute force, wounds and revivals."""
 
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -70,6 +71,35 @@ def test_born_dead_names_bad_sizes(wrong: object) -> None:
         dying.born_dead(2, 2, seed=-1)
 
 
+@pytest.mark.parametrize("room", [1, 100, 2**22])
+def test_born_dead_by_hand(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Width 3, 5 numbers, 4 examples: a network takes max(3, 5) * max(3, 4) = 20; five at a time in a room of 100."""
+    monkeypatch.setattr(dying, "_WEIGHTS_AT_ONCE", room)
+    generator, lost, step = torch.Generator().manual_seed(6), [0] * 4, max(1, room // 20)
+    for start in range(0, 43, step):
+        h = torch.randn(min(step, 43 - start), 4, 5, generator=generator)
+        for layer in range(4):
+            if not len(h):
+                continue
+            h = torch.relu(h @ torch.randn(len(h), h.shape[2], 3, generator=generator))
+            off = (h == 0).all(2).all(1)
+            for later in range(layer, 4):
+                lost[later] += int(off.sum())
+            h = h[~off]
+    assert dying.born_dead(3, 4, 43, examples=4, inputs=5, seed=6).tolist() == lost and 0 < lost[-1] < 43
+
+
+def test_bound_by_hand() -> None:
+    # N = 3, L = 6: a = 7/8, b = 1 - 1/4 - 2/64
+    a, b, share = 7 / 8, 23 / 32, (3 / 4) * (7 / 8) / (5 / 4)
+    assert dying.constant_bound(3, 5) == pytest.approx(1 - a**4 + share * (b**4 - a**4), rel=1e-14)
+    assert dying.constant_bound(2, 2) == pytest.approx(1 - 3 / 4 + (3 / 10) * (7 / 16 - 3 / 4), rel=1e-14)
+    with pytest.raises(ValueError, match="^width must be a whole number of at least 2, got 1"):
+        dying.constant_bound(1, 3)
+    with pytest.raises(ValueError, match="^depth must be a whole number of at least 1, got 0"):
+        dying.constant_bound(2, 0)
+
+
 # --- at init
 
 
@@ -114,7 +144,7 @@ def test_batch_norm_leaves_nobody_dead_at_init_at_any_depth(depth: int, seed: in
 
 def test_dead_by_count_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x = networks.Networks(relu(bias=-0.7), 12, 3, 20), few().images
-    for at_once in (2**21, 500):  # in one go, and eight images at a time
+    for at_once in (2**21, 500, 1):  # in one go, eight images at a time, and one
         monkeypatch.setattr(dying, "_UNITS_AT_ONCE", at_once)
         found = dying.dead_by_count(net, x, [1, 7, 60])
         for row, count in zip(found, (1, 7, 60), strict=True):
@@ -131,8 +161,13 @@ def test_dead_by_count_names_bad_counts() -> None:
 
 def test_off_per_image_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x = networks.Networks(relu(), 12, 2, 5), few().images
+    x[3] = 0  # its z are exactly 0, without biases: off
+    whole = dying.off_per_image(net, x)
+    monkeypatch.setattr(dying, "_UNITS_AT_ONCE", 1)
+    torch.testing.assert_close(dying.off_per_image(net, x), whole)
     monkeypatch.setattr(dying, "_UNITS_AT_ONCE", 100)
     found = dying.off_per_image(net, x)
+    assert torch.equal(found, whole) and bool((found[:, :, 3] == 1).all())
     z = net.trace(x).z[1][2, 17]
     assert found.shape == (3, 2, 60) and found[2, 1, 17] == (z <= 0).double().mean()
 
@@ -202,6 +237,19 @@ def test_turnover_counts_both_ways() -> None:
             dying.turnover(wrong)
 
 
+def test_margins_unless_told_otherwise_and_a_whole_layer_may_be_wounded() -> None:
+    net, x = networks.Networks(relu(), 12, 3, 16), few().images
+    dying.wound(net, x, 2, 16)
+    torch.testing.assert_close(net.trace(x).z[2].amax(1), torch.full((3, 16), -0.01), rtol=0, atol=1e-5)
+    dying.lift(net, x)
+    for z in net.trace(x).z:
+        torch.testing.assert_close(z.amin(1), torch.full((3, 16), 0.1), rtol=0, atol=1e-4)
+    with pytest.raises(ValueError, match="layer must be a whole number from 0 to 2, got 3"):
+        dying.wound(net, x, 3, 1)
+    with pytest.raises(ValueError, match="count must be at most the 16 units of a layer, got 17"):
+        dying.wound(net, x, 0, 17)
+
+
 # --- leaks and slopes
 
 
@@ -220,8 +268,11 @@ def test_without_slope(monkeypatch: pytest.MonkeyPatch) -> None:
     x = few().images
     mixed = [networks.Design(a, gain="he", bias=-2.0) for a in ("relu", "leaky_relu", "elu")]
     net = networks.Networks(mixed, 12, 2, 16)
-    monkeypatch.setattr(dying, "_UNITS_AT_ONCE", 600)
-    gone = dying.without_slope(net, x)
+    whole = dying.without_slope(net, x)
+    for room in (1, 600):
+        monkeypatch.setattr(dying, "_UNITS_AT_ONCE", room)
+        assert torch.equal(dying.without_slope(net, x), whole)
+    gone = whole
     assert torch.equal(gone[0], units.firing(net, x).dead[0]) and gone[0].any() and not gone[1:].any()
     deep = networks.Networks([networks.Design("elu", bias=-200.0)], 12, 1, 4)
     assert dying.without_slope(deep, x).all()  # e^-200 is 0 in float32
@@ -258,6 +309,30 @@ def test_run_is_train_and_firing() -> None:
     assert found.dead is None and found.table.off_side.tolist() == low.tolist()
     assert found.table.without_slope[2:].sum() == found.table.dead[2:].sum() == 0
     assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+    right = (net(train.images).argmax(2) == train.labels).double().mean(1)
+    assert found.table.accuracy.tolist() == pytest.approx(right.tolist())
+    with pytest.raises(FrozenInstanceError):
+        found.dead = None
+
+
+def test_a_network_with_dead_units_in_every_layer_is_alive_while_one_unit_of_each_is_on() -> None:
+    train = few(100)
+    net = networks.Networks(relu(seed=[0]), 12, 2, 8)
+    for layer in (0, 1):
+        dying.wound(net, train.images, layer, 7)
+    found = dying.run(relu(seed=[0], bias=-1.5), train, few(50), depth=2, width=8, epochs=1, batch_size=100)
+    some = found.firing.dead.any(2).any(1) & ~found.firing.dead.all(2).any(1)
+    assert some.tolist() == [True] and found.table.fate.tolist() == ["alive"]
+    assert units.firing(net, train.images).layer_off.tolist() == [[False, False]]
+
+
+def test_the_shape_and_the_length_of_a_run_unless_told_otherwise() -> None:
+    train = few(200)
+    found = dying.run(relu(seed=[0]), train, train)
+    assert (found.networks.depth, found.networks.width) == (4, 64)
+    net = networks.Networks(relu(seed=[0]), 12, 4, 64)
+    training.train(net, train, epochs=4, batch_size=100, momentum=0.9)
+    assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
 
 
 def test_run_counts_batch_norm_at_init_with_the_statistics_of_all_images() -> None:
@@ -289,6 +364,7 @@ def test_parameters_of_one_network() -> None:
         assert torch.equal(tensor.flatten(), alone.parameters[name].flatten())
     own["first"].zero_()
     assert net.parameters["first"].abs().min() > 0  # a copy
+    assert torch.equal(dying.parameters_of(net, 0)["last"], net.parameters["last"][0])
     for wrong in (-1, 3, True, 0.0):
-        with pytest.raises(ValueError, match="index"):
+        with pytest.raises(ValueError, match=f"index must be a whole number from 0 to 2, got {wrong}"):
             dying.parameters_of(net, wrong)

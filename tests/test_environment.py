@@ -42,6 +42,13 @@ def pins() -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in parts}
 
 
+def colab_pins() -> dict[str, Version]:
+    lines = (ROOT / ".ci" / "constraints-colab.txt").read_text(encoding="utf-8").splitlines()
+    parts = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
+    return {canonicalize_name(name): Version(version) for name, version in parts}
+
+
 def conda() -> dict:
     return yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
@@ -65,6 +72,26 @@ def test_pins_satisfy_the_ranges(name: str) -> None:
 
 def test_pin_of_torch_names_no_build() -> None:
     assert pins()["torch"].local is None  # so that it fits the CPU build and any other
+
+
+def test_what_colab_offers_satisfies_the_ranges() -> None:
+    # All that a notebook needs there, but torch, whose build differs: tests/stress.py says what stands in for it.
+    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    found = colab_pins()
+    assert needed - set(found) == {"torch"}
+    assert "torch" not in found
+    outside = [name for name in set(found) & set(wanted()) if found[name] not in wanted()[name]]
+    assert outside == []
+    assert found["nbval"] == pins()["nbval"]
+
+
+def test_make_explains_every_target() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert named
+    told = set(re.findall(r'@echo "  make (\w+)', text))
+    assert told == set(named[1].split()) - {"help", "setup", "lint"}  # parts of the others
+    assert all(re.search(rf"^{target}:", text, re.MULTILINE) for target in named[1].split())
 
 
 @pytest.mark.parametrize("name", sorted(set(wanted()) - ONLY_FOR_AUTHORS))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_utils import kernels
+from course_utils import kernels, networks
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -29,6 +29,27 @@ def test_the_share_of_zeros_is_exact(batch: int, fan_in: int, share: float) -> N
     assert kernels.zeros(h) == pytest.approx(round(share * batch * fan_in) / (batch * fan_in))
     needed = [i for i in range(fan_in) if any(h[b, i] != 0 for b in range(batch))]
     assert kernels.rows_needed(h).tolist() == needed
+
+
+def test_keep_largest() -> None:
+    two = kernels.keep_largest(2)
+    z = torch.tensor(
+        [[3.0, -1.0, 2.0, 0.5], [-1.0, 0.25, -3.0, -2.0], [1.0, 1.0, 0.0, 1.0]], dtype=torch.float64
+    )
+    kept = [[1, 0, 1, 0], [0, 1, 0, 0], [1, 1, 0, 1]]  # two; the only one above 0; three that are level
+    mask = torch.tensor(kept, dtype=torch.float64)
+    leaf = z.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(two(leaf).sum(), leaf)
+    assert (
+        torch.equal(two(z), z * mask) and torch.equal(gradient, mask) and torch.equal(two.derivative(z), mask)
+    )
+    assert torch.equal(kernels.keep_largest(9)(z), torch.relu(z)) and "2 largest" in two.label
+    net = networks.Networks([networks.Design(kernels.keep_largest(5), gain="he")], 12, 2, 16)
+    x = torch.randn(30, 12, generator=torch.Generator().manual_seed(0))
+    assert all(bool(((h != 0).sum(-1) <= 5).all()) and h.any() for h in net.trace(x).h)
+    for wrong in (0, -1, 2.0, True):
+        with pytest.raises(ValueError, match="count"):
+            kernels.keep_largest(wrong)  # type: ignore[arg-type]
 
 
 def test_seeds_matter() -> None:

@@ -1,6 +1,8 @@
 """Running, refreshing and publishing, tried on small notebooks in folders of their own."""
 
 import base64
+import errno
+import hashlib
 import io
 import json
 import os
@@ -170,8 +172,10 @@ def test_first_cell_is_short_and_well_formed() -> None:
     compile(text, "cell", "exec")
 
 
-def in_colab(folder: Path, code: str, repository: Path) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh Python that looks like Colab; git finds the stamped address at `repository`."""
+def in_colab(
+    folder: Path, code: str, repository: Path, name: str = STAMPED
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh Python that looks like Colab; git finds GitHub's `name` at `repository`, and nothing else."""
     stub = folder / "stub" / "google" / "colab"
     stub.mkdir(parents=True)
     (stub / "__init__.py").write_text("", encoding="utf-8")
@@ -180,8 +184,9 @@ def in_colab(folder: Path, code: str, repository: Path) -> subprocess.CompletedP
     settings = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": f"https://github.com/{STAMPED}",
+        "GIT_CONFIG_VALUE_0": f"https://github.com/{name}",
         "GIT_TERMINAL_PROMPT": "0",
+        "https_proxy": "http://127.0.0.1:9",  # nobody listens there
         "PYTHONPATH": str(folder / "stub"),
         "PYTHONIOENCODING": "utf-8",
     }
@@ -240,15 +245,41 @@ def test_first_cell_survives_a_restart_of_the_session(published: Path, tmp_path:
     assert (done.stdout, done.stderr) == ("('content', 'why-relu', 'notebooks')\n", "")
 
 
-def test_first_cell_says_when_the_course_cannot_be_fetched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fork", ["another-1/why-relu", "another-1/their.course"])
+def test_first_cell_of_a_fork_fetches_the_fork(published: Path, tmp_path: Path, fork: str) -> None:
+    publish.publish(fork, root=published)
+    line = "\nWHOSE = 'the fork'\n"
+    with (published / "course_utils" / "__init__.py").open("a", encoding="utf-8") as file:
+        file.write(line)
+    git("commit", "--quiet", "--all", "--message=A fork", at=published)
+    code = (
+        bootstrap.cell_source(fork)
+        + "\nimport course_utils\nprint(course_utils.WHOSE, Path.cwd().parts[-2:])"
+    )
+    done = in_colab(tmp_path, code, repository=published, name=fork)
+    assert (done.stdout, done.stderr) == (f"the fork {(Path(fork).name, 'notebooks')}\n", "")
+    # Its name is in the fork's notebooks as fetched, and the other's nowhere.
+    fetched = (tmp_path / "content" / Path(fork).name / "notebooks" / "00_start_here.ipynb").read_text(
+        "utf-8"
+    )
+    assert fork in fetched and STAMPED not in fetched
+
+
+@pytest.mark.parametrize(
+    ("served", "reason"),
+    [(STAMPED, "does not appear to be a git repository"), ("nobody/nothing", "127.0.0.1")],
+)
+def test_first_cell_says_when_the_course_cannot_be_fetched(tmp_path: Path, served: str, reason: str) -> None:
+    # Once the repository is gone, once the network is.
     if shutil.which("git") is None:
         pytest.skip("needs git")
-    done = in_colab(tmp_path, bootstrap.cell_source(STAMPED), repository=tmp_path / "nowhere")
+    done = in_colab(tmp_path, bootstrap.cell_source(STAMPED), repository=tmp_path / "nowhere", name=served)
     assert done.returncode == 1
-    last = done.stderr.strip().splitlines()
-    message = next(line for line in last if line.startswith("RuntimeError"))
+    message = done.stderr[done.stderr.index("RuntimeError") :]
     assert f"Cannot fetch https://github.com/{STAMPED} (branch main)" in message
-    assert "Is it public" in message and "git says:" in message
+    assert "Is it public, is the name right, is there a network? git says:" in message
+    assert reason in message
+    assert not any((tmp_path / "content").iterdir())  # nothing is in the way of another try
 
 
 def test_first_cell_of_an_unpublished_copy_says_so(tmp_path: Path) -> None:
@@ -337,6 +368,100 @@ def test_refresh_stores_nothing_that_went_wrong(
     assert said in capsys.readouterr().err
     assert path.read_bytes() == before
     assert (course / "build" / "01_tiny.ipynb").exists()
+
+
+def files(root: Path) -> dict[str, str]:
+    """The SHA-256 of every file, but what Python caches."""
+    paths = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
+
+
+def test_run_writes_to_build_and_refresh_to_notebooks(course: Path) -> None:
+    write(course, "01_tiny", notebook("print('fine')"))
+    before = files(course)
+    assert cli(course, "run").returncode == 0
+    ran = files(course)
+    assert {path for path in ran if ran[path] != before.get(path)} == {"build/01_tiny.ipynb"}
+    assert before.items() <= ran.items()
+    assert cli(course, "refresh").returncode == 0
+    refreshed = files(course)
+    assert {path for path in refreshed if refreshed[path] != ran.get(path)} == {"notebooks/01_tiny.ipynb"}
+    assert refreshed.keys() == ran.keys()
+
+
+@pytest.mark.parametrize("name", ["../outside", "../outside.ipynb", "/outside.ipynb", "..", "."])
+def test_no_notebook_outside_its_folder_is_taken(course: Path, name: str) -> None:
+    write(course, "01_tiny", notebook())
+    (course / "outside.ipynb").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no notebook is called"):
+        execute.select([name], root=course)
+
+
+@pytest.mark.parametrize("when", ["writing", "moving"])
+def test_a_full_disk_leaves_the_old_notebook_whole(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], when: str
+) -> None:
+    path = write(course, "01_tiny", notebook("print('new')"))
+    before = files(course)
+    whole = Path.write_text
+
+    def half(self: Path, text: str, **options: str) -> int:
+        whole(self, text[: len(text) // 2], **options)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def stuck(self: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, *{"writing": ("write_text", half), "moving": ("replace", stuck)}[when])
+    assert execute.refresh(root=course) == 1
+    said = capsys.readouterr()
+    assert "FAILED" in said.out
+    assert f"01_tiny.ipynb is not stored: [Errno 28] No space left on device: '{path}'" in said.err
+    assert files(course) == before
+
+
+def test_a_stop_half_way_through_storing_leaves_the_old_notebook_whole(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(course, "01_tiny", notebook("print('new')"))
+    before = files(course)
+
+    def stop(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        execute.refresh(root=course)
+    assert files(course) == before
+
+
+def test_a_stopped_notebook_that_cannot_be_kept_is_still_told(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(course, "01_tiny", notebook("1 / 0"))
+    (course / "build").write_text("in the way", encoding="utf-8")
+    assert execute.refresh(root=course) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said and "what was executed could not be kept: " in said
+    assert execute.run(root=course) == 1
+    assert capsys.readouterr().err.startswith("Error: build/ cannot be written: ")
+
+
+def test_a_kernel_that_does_not_start_is_told(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def dead(self: execute.NotebookClient) -> None:
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr(execute.NotebookClient, "async_execute", dead)
+    path = write(course, "01_tiny", notebook())
+    before = path.read_bytes()
+    assert execute.refresh(root=course) == 1
+    said = capsys.readouterr().err
+    assert "01_tiny.ipynb: the kernel did not start: Kernel died before replying to kernel_info" in said
+    assert path.read_bytes() == before
 
 
 def test_notebook_00_is_refreshed_last(course: Path) -> None:

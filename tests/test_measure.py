@@ -1,6 +1,7 @@
 """Measurement against theory and against a plain nn.Sequential; and its clear errors."""
 
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -131,6 +132,224 @@ def test_jacobian_spread() -> None:
     isometry = measure.jacobian("identity", 1.0, orthogonal=True, width=50, seeds=[0])
     torch.testing.assert_close(isometry, torch.ones_like(isometry))
     assert measure.jacobian("tanh", 1.0, depth=3, width=20, seeds=range(4)).shape == (4, 20)
+
+
+def test_a_single_hidden_layer_has_a_profile() -> None:
+    x, labels = batch()
+    found = measure.profile(grid(activation="tanh", seed=[0, 1]), x, labels, depth=1, width=5)
+    assert [part.shape for part in (found.dz, found.dw, found.z, found.h)] == [(1, 2)] * 4
+    nets = Networks(grid(activation="tanh", seed=[0, 1]), 12, 1, 5, dtype=torch.float64)
+    assert found.h[0].tolist() == pytest.approx(nets.trace(x).h[0].square().mean((1, 2)).sqrt().tolist())
+
+
+def test_relative_and_factor_read_the_profile() -> None:
+    x, labels = batch()
+    found = measure.profile(grid(activation="tanh", gain=2.0, seed=[0, 1]), x, labels, depth=7, width=6)
+    for quantity in ("dz", "dw", "z", "h"):
+        values = getattr(found, quantity)
+        assert torch.equal(found.relative(quantity), values / values[6])
+        assert torch.equal(found.factor(quantity), theory.middle_factor(values))
+        assert torch.equal(found.factor(quantity, skip=2), theory.middle_factor(values, 2))
+    assert torch.equal(found.relative(), found.relative("dz")) and torch.equal(found.factor(), found.factor("dz"))
+
+
+def test_no_signal_is_zero_and_not_nan() -> None:
+    x, labels = batch()
+    found = measure.profile(grid(activation="relu", gain=0.0), x, labels, depth=3, width=6)
+    assert found.z.flatten().tolist() == found.h.flatten().tolist() == found.dw.flatten().tolist() == [0, 0, 0]
+    assert bool(found.underflow[0, 0]) and not found.overflow.any()
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1.0, 1e200])
+def test_norms_neither_under_nor_overflow(size: float) -> None:
+    values = size * torch.tensor([[[3.0, 0.0], [0.0, -4.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
+    assert measure._norm(values, (1, 2)).tolist() == pytest.approx([5 * size, 0.0])
+    assert measure._rms([values[:, :, :1], values])[:, 0].tolist() == pytest.approx(
+        [3 * size / math.sqrt(2), 5 * size / 2]
+    )
+
+
+@pytest.mark.parametrize("name", ["z", "h", "dz", "dw"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_overflow_in_any_quantity_is_named(name: str, bad: float) -> None:
+    parts = {part: torch.ones(2, 3) for part in ("dz", "dw", "z", "h")}
+    parts[name][1, 2] = bad
+    assert measure.Profile(**parts).overflow.tolist() == [[False] * 3, [False, False, True]]
+
+
+def test_underflow_starts_below_the_smallest_normal_number() -> None:
+    edge = torch.finfo(torch.float32).tiny
+    sizes = torch.tensor([[edge, edge * (1 - 1e-9), 0.0]], dtype=torch.float64)
+    found = measure.Profile(sizes, sizes, sizes, sizes)
+    assert found.underflow.tolist() == [[False, True, True]]
+    with pytest.raises(FrozenInstanceError):
+        found.dz = sizes
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_merging_by_hand(norm: str) -> None:
+    x, _ = batch(6)
+    designs = grid(activation="tanh", gain=1.5, norm=norm, seed=[0, 1])
+    found = measure.merging(designs, x, depth=3, width=7)
+    zs = Networks(designs, 12, 3, 7, dtype=torch.float64).trace(x, training=norm == "batch").z
+    for layer, z in enumerate(zs):
+        for i in range(2):
+            apart = (z[i, :3] - z[i, 3:]).square().mean().sqrt() / z[i].square().mean().sqrt()
+            assert found.distance[layer, i].item() == pytest.approx(apart.item(), rel=1e-12)
+            angle = 2 * math.asin(min(1.0, apart.item() / 2))
+            assert found.angle[layer, i].item() == pytest.approx(math.degrees(angle), rel=1e-12)
+    same = measure.merging(designs, torch.cat([x[:3], x[:3]]), depth=3, width=7)
+    assert same.distance.max() < 1e-14 and same.angle.max() < 1e-12  # where a row stands may move its last bit
+    opposite = measure.merging(grid(activation="identity"), torch.cat([x[:3], -x[:3]]), depth=2, width=7)
+    assert opposite.distance.flatten().tolist() == pytest.approx([2, 2])
+    assert opposite.angle.flatten().tolist() == pytest.approx([180, 180])
+    assert measure.merging(designs, x, 3, 7, dtype=torch.float32).distance.allclose(found.distance, rtol=1e-4)
+
+
+def test_merging_does_not_depend_on_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = batch(6)
+    designs = grid(activation=["sigmoid", "relu"], seed=range(3))
+    together = measure.merging(designs, x, 3, 6)
+    monkeypatch.setattr(measure, "_WEIGHTS_AT_ONCE", 1)
+    torch.testing.assert_close(measure.merging(designs, x, 3, 6), together)
+
+
+@pytest.mark.parametrize(
+    ("room", "sizes"), [(69, [1] * 10), (70, [1] * 10), (139, [1] * 10), (210, [3, 3, 3, 1]), (10**6, [10])]
+)
+def test_chunks_hold_as_many_networks_as_there_is_room(
+    room: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_WEIGHTS_AT_ONCE", room)  # a network of 4 inputs, 3 layers of 5: 20 + 2 * 25
+    designs = grid(activation="relu", seed=range(10))
+    parts = measure._chunks(designs, 4, 3, 5)
+    assert [len(part) for part in parts] == sizes
+    assert [design.seed for part in parts for design in part] == list(range(10))
+
+
+def test_gradient_factor_is_that_of_a_profile() -> None:
+    found = measure.gradient_factor("tanh", 2.0, "batch", width=9, depth=6, seeds=[5, 2], examples=4)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 9, generator=generator, dtype=torch.float64)
+    labels = torch.randint(10, (4,), generator=generator)
+    designs = grid(activation="tanh", gain=2.0, norm="batch", seed=[5, 2])
+    assert torch.equal(found, measure.profile(designs, x, labels, 6, 9).factor())
+    single = measure.gradient_factor("tanh", 1.0, "batch", 9, 6, [5, 2], 4, torch.float32)
+    assert torch.equal(single, measure.batch_norm_growth("tanh", 9, 6, [5, 2], 4))
+
+
+def test_layer_norm_growth_is_batched_networks_growth() -> None:
+    """The loop of matrices against the batched networks, which know layer norm, too."""
+    loop = measure.layer_norm_growth("tanh", 128, 12, range(6), 8).log().mean().item()
+    batched = measure.gradient_factor("tanh", 1.0, "layer", 128, 12, range(6), 8).log().mean().item()
+    assert loop == pytest.approx(batched, abs=0.01)
+    assert measure.layer_norm_growth("relu", 16, 6, [3, 4], 2).shape == (2,)
+    told = measure.layer_norm_growth("relu", width=256, depth=20, examples=16, seeds=[3])
+    assert torch.equal(measure.layer_norm_growth("relu", seeds=[3]), told), "the sizes unless told otherwise"
+
+
+@pytest.mark.parametrize("room", [1, 35, 2**23])
+def test_log_norm_by_hand(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_WEIGHTS_AT_ONCE", room)
+    found, generator, step = measure.log_norm(4, 3, count=5, seed=7), torch.Generator().manual_seed(7), room // 16
+    by_hand = []
+    for start in range(0, 5, max(1, step)):
+        size = min(max(1, step), 5 - start)
+        first = h = torch.randn(size, 1, 4, generator=generator)
+        for _ in range(3):
+            h = torch.relu(h @ (torch.randn(size, 4, 4, generator=generator) * math.sqrt(2 / 4)))
+        by_hand.append((h.double().square().sum((1, 2)) / first.double().square().sum((1, 2))).log())
+    torch.testing.assert_close(found, torch.cat(by_hand), rtol=1e-5, atol=1e-5)
+    assert found.dtype == torch.float64
+
+
+def test_deep_and_narrow_logs_are_minus_infinity_where_the_signal_died() -> None:
+    logs = measure.log_norm(2, 6, count=300)
+    dead = logs.isinf()
+    assert 0 < dead.sum() < 300 and bool((logs[dead] < 0).all())
+    assert measure.born_dead(2, 6, count=300) == pytest.approx(dead.double().mean().item())
+    assert measure.log_norm_variance(2, 6, count=300) == pytest.approx(logs[~dead].var().item())
+    assert not torch.equal(logs, measure.log_norm(2, 6, count=300, seed=1))
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+def test_jacobian_against_autograd(orthogonal: bool) -> None:
+    found = measure.jacobian("tanh", 1.3, depth=3, width=6, orthogonal=orthogonal, start=0.5, seeds=[4, 1])
+    for row, seed in zip(found, (4, 1), strict=True):
+        generator = torch.Generator().manual_seed(seed)
+        z = math.sqrt(0.5) * torch.randn(6, generator=generator, dtype=torch.float64)
+        weights = [measure._weights(generator, 1, 6, 1.3, orthogonal)[0] for _ in range(3)]
+
+        def network(z: torch.Tensor, weights: list[torch.Tensor] = weights) -> torch.Tensor:
+            for w in weights:
+                z = torch.tanh(z) @ w
+            return z
+
+        whole = torch.autograd.functional.jacobian(network, z)
+        torch.testing.assert_close(row, torch.linalg.svdvals(whole), rtol=1e-10, atol=1e-12)
+    assert found.shape == (2, 6) and measure.jacobian("relu", 1.0, depth=1).shape == (5, 200)
+
+
+def test_random_weights() -> None:
+    gaussian = measure._weights(torch.Generator().manual_seed(0), 3, 60, 2.0)
+    assert gaussian.shape == (3, 60, 60)
+    assert gaussian.std().item() == pytest.approx(2 / math.sqrt(60), rel=0.03)
+    rotated = measure._weights(torch.Generator().manual_seed(0), 3, 60, 2.0, orthogonal=True)
+    eye = torch.eye(60, dtype=torch.float64).expand(3, -1, -1)
+    torch.testing.assert_close(rotated @ rotated.mT, 4 * eye)
+    # Evenly spread over the rotations: QR with a positive diagonal (Mezzadri 2007).
+    upper = rotated.mT @ gaussian
+    torch.testing.assert_close(upper.tril(-1), torch.zeros_like(upper), rtol=0, atol=1e-12)
+    assert bool((torch.diagonal(upper, dim1=1, dim2=2) > 0).all())
+
+
+def test_jacobian_spread_by_hand() -> None:
+    values = torch.tensor([[1.0, 2.0], [3.0, 3.0]])  # squares 1 and 4: variance 2.25, mean 2.5
+    assert measure.jacobian_spread(values).tolist() == pytest.approx([2.25 / 6.25, 0.0])
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0.0, 1.0, 2.0], [0, 1, 10], [-1, 1, 2], [[0], [1], [2]]])
+def test_labels_that_do_not_fit(labels: list[float]) -> None:
+    x, labels = batch(3)[0], torch.tensor(labels)
+    with pytest.raises(ValueError, match="labels must be 3 whole numbers from 0 to 9, got shape"):
+        measure.profile(grid(activation="relu"), x, labels, 2, 4)
+
+
+def test_a_class_may_be_missing_and_all_labels_alike() -> None:
+    x, _ = batch(3)
+    for labels in (torch.tensor([2, 2, 2]), torch.tensor([0, 2, 2])):
+        assert measure.profile(grid(activation="relu"), x, labels, 2, 4, outputs=3).dz.shape == (2, 1)
+    with pytest.raises(ValueError, match="from 0 to 1, got"):
+        measure.profile(grid(activation="relu"), x, torch.tensor([2, 2, 2]), 2, 4, outputs=2)
+
+
+@pytest.mark.parametrize("bad", [0, -1, True, 2.0])
+def test_sizes_that_are_none(bad: object) -> None:
+    for name, call in (
+        ("examples", lambda: measure.gradient_factor("relu", 1.0, examples=bad)),
+        ("width", lambda: measure.layer_norm_growth("relu", width=bad)),
+        ("depth", lambda: measure.layer_norm_growth("relu", depth=bad)),
+        ("examples", lambda: measure.layer_norm_growth("relu", examples=bad)),
+        ("width", lambda: measure.log_norm(bad, 3)),
+        ("layers", lambda: measure.log_norm(3, bad)),
+        ("count", lambda: measure.log_norm(3, 3, count=bad)),
+        ("depth", lambda: measure.jacobian("relu", 1.0, depth=bad)),
+        ("width", lambda: measure.jacobian("relu", 1.0, width=bad)),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, got {bad!r}"):
+            call()
+    if bad is not True and bad != 0:
+        with pytest.raises(ValueError, match=f"a seed must be a whole number from 0, got {bad!r}"):
+            measure.log_norm(3, 3, seed=bad)
+    for start in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"start must be a finite variance above 0, got {start}"):
+            measure.jacobian("relu", 1.0, start=start)
+
+
+@pytest.mark.parametrize("shape", [(3, 12), (0, 12), (4,), (2, 2, 12)])
+def test_pairs_that_are_none(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="pairs need an even number of examples, got x of shape"):
+        measure.merging(grid(activation="relu"), torch.zeros(shape), 2, 4)
 
 
 def test_clear_errors() -> None:

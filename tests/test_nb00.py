@@ -17,7 +17,17 @@ def test_probability_right(answer: object, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "hint"), [(math.e, "minus"), (0.1, "ln 10"), (0.5, "ln 2"), (0.2, "Solve"), ("x", "number")]
+    ("answer", "hint"),
+    [
+        (math.e, "minus"),
+        (0.1, "ln 10"),
+        (0.5, "ln 2"),
+        (0.2, "Solve"),
+        (37, "write 0.37 for 37 %"),
+        (101, "at most 1; this is 101"),
+        (1, "Solve"),
+        ("x", "number"),
+    ],
 )
 def test_probability_wrong(answer: object, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     check("0.3", answer)

@@ -26,8 +26,9 @@ WRONG = [
     ("3.2", 1, "linear"), ("3.2", 0.5, "half"), ("3.2", 1.4142, "square"), ("3.2", 7, "share"),
     ("3.5", 1.0, "√2 keeps ReLU"), ("3.5", 0.5, "weights"), ("3.5", 0.25, "square"), ("3.5", 3, "gain × slope"),
     ("3.6", 1.0, "vanish"), ("3.6", 4, "explode"), ("3.6", -1, "above 0"), ("3.6", "x", "number"),
-    ("3.4", 0.25, "gain"), ("3.4", 1, "square"), ("3.4", 2, "standard deviation"), ("3.4", 9, "offset"),
-    ("3.3", "a", "bound"), ("3.3", "c", "float64"), ("3.3", "d", "same"),
+    ("3.4", 0.25, "gain"), ("3.4", 1, "square"), ("3.4", 2, "standard deviation"), ("3.4", 9, "each of variance"),
+    ("3.4", 5.86, "whole variance"),
+    ("3.3", "a", "bound"), ("3.3", "c", "nothing of this size"), ("3.3", "d", "same"),
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ def bias(share, scale):
 
 RIGHT = [
     ("4.1", "b"), ("4.1", "(B)"), ("4.2", "c"), ("4.3", shares), ("4.3", lambda h: [float(s) for s in shares(h)]),
+    ("4.3", lambda h: torch.stack(shares(h))),
     ("4.4", bias), ("4.5", "2/3"), ("4.5", 0.667), ("4.6", lambda s, b: s**b),
 ]  # fmt: skip
 WRONG = [
@@ -33,7 +34,10 @@ WRONG = [
     ("4.3", lambda h: shares(h)[::-1], "other order"), ("4.3", lambda h: (1 - shares(h)[0], 0.25), "*not* zero"),
     ("4.3", lambda h: (0.75, 0.2), "examples"), ("4.3", lambda h: (0.75, 0.75), "once more"),
     ("4.3", lambda h: (0.75, 1.0), "some example"), ("4.3", lambda h: (0.5, 0.25), "15 are zero"),
-    ("4.3", lambda h: (0.75, 0.5), "4 units"), ("4.3", lambda h: None, "return"), ("4.3", lambda h: 1, "Two numbers"),
+    ("4.3", lambda h: (0.75, 0.4), "4 units"), ("4.3", lambda h: shares(h)[0], "Two numbers"),
+    ("4.3", lambda h: (shares(h)[0], (h.mean(0) < 1e-3).double().mean()), "however weakly"),
+    ("4.3", lambda h: ((h < 1e-6).double().mean(), (h.mean(0) < 1e-3).double().mean()), "1e-9"),
+    ("4.3", lambda h: None, "return"), ("4.3", lambda h: 1, "Two numbers"),
     ("4.3", 3, "function of h"), ("4.3", lambda h: h.nope, "AttributeError"),
     ("4.4", lambda s, k: -bias(s, k), "sign"), ("4.4", lambda s, k: -torch.special.ndtri(s), "scale of 1"),
     ("4.4", lambda s, k: -torch.special.ndtri(s) / k, "Divided"), ("4.4", lambda s, k: s, "solve for b"),

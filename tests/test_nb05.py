@@ -37,7 +37,7 @@ WRONG = [
     ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"), ("5.2", lambda h: 5, "follow h"), ("5.2", lambda h: None, "None"),
     ("5.3", 13, "wider"), ("5.3", 15, "narrowest"), ("5.3", 13.29, "whole number"), ("5.3", 10**9, "narrowest"),
     ("5.3", -2, "whole number"), ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"),
-    ("5.4", 0.05, "decides the sign"), ("5.4", 0.6, "symmetric"),
+    ("5.4", 0.05, "decides the sign"), ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.3 for 30 %"),
     ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"), ("5.5", "d", "exactly 0"),
     ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"), ("5.6", 0, "velocity"), ("5.6", 8.9485, "no end"), ("5.6", 4, "geometric"),
 ]  # fmt: skip
@@ -78,7 +78,7 @@ def test_figures_of_init_draw() -> None:
     )
     three = torch.rand(3, 5, dtype=torch.float64)
     knob = {"PyTorch's default": three, "biases × 0": three / 4}
-    assert draws(nb05.by_images_and_depth([1, 10, 100], knob, [5, 10, 20], knob, [8, 16, 32], knob))
+    assert draws(nb05.by_images_and_depth([1, 10, 100], knob, [5, 10, 20], knob))
 
 
 def test_born_dead_draws_with_empty_cells() -> None:

@@ -25,12 +25,17 @@ RIGHT = [
     ("6.2", lambda z: centre(z) / z.std(0, correction=0)),
     ("6.2", lambda z: (z - z.mean(0)) / (z.var(0) * 5 / 6 + 1e-5) ** 0.5),
     ("6.3", math.pi / (math.pi - 1)), ("6.3", 1.467), ("6.3", torch.tensor(1.4669)),
-    ("6.4", 37), ("6.4", "37"), ("6.5", 1.2), ("6.5", 1.1), ("6.5", 1.5), ("6.6", 0.852), ("6.6", 85.2),
+    ("6.4", 37), ("6.4", "37"), ("6.5", 1.2), ("6.5", 1.1), ("6.5", 1.5), ("6.6", 0.852),
 ]  # fmt: skip
 WRONG = [
     ("6.1", "a", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter"),
     ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True, correction=0), "layer norm"),
     ("6.2", lambda z: (z - z.mean()) / z.std(correction=0), "whole table"),
+    ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "layer norm"),
+    ("6.2", lambda z: (z - z.mean()) / z.std(), "One mean"),
+    ("6.2", lambda z: centre(z) / z.std(), "One deviation"), ("6.2", lambda z: centre(z) / z.std(correction=0), "One deviation"),
+    ("6.2", lambda z: centre(z) / z.var(0), "square root"), ("6.2", lambda z: z / z.std(0), "still there"),
+    ("6.2", lambda z: z / z.std(0, correction=0), "still there"),
     ("6.2", centre, "divide by the deviation"), ("6.2", lambda z: centre(z) / z.var(0, correction=0), "square root"),
     ("6.2", lambda z: centre(z) / z.std(0), "B − 1"), ("6.2", lambda z: z, "mean 0"),
     ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "24 numbers"), ("6.2", 3, "function"),
@@ -39,6 +44,7 @@ WRONG = [
     ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 38, "one fewer"), ("6.4", 36.05, "too few"), ("6.4", 100, "logarithms"),
     ("6.5", -1, "more units off"), ("6.5", 0.5, "1.118"), ("6.5", 3, "hardly a unit"), ("6.5", 50, "linear"),
     ("6.6", 0.25, "Divide"), ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"),
+    ("6.6", 85.2, "write 0.852 for 85.2 %"), ("6.6", 14.8, "½"),
 ]  # fmt: skip
 
 
@@ -53,6 +59,10 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reply(capsys, "6.1", "c") == "6.1: right. See how it comes about.\n"
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:

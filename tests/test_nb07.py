@@ -49,7 +49,7 @@ RIGHT = [
     ("7.6", 0.25), ("7.6", "1/4"), ("7.6", torch.tensor(0.25)), ("7.5", "b"), ("7.5", "(B)"),
 ]  # fmt: skip
 WRONG = [
-    ("7.1", "a", "reputation"), ("7.1", "c", "rings"), ("7.1", "x", "one letter"),
+    ("7.1", "a", "reputation"), ("7.1", "c", "a ring marks"), ("7.1", "x", "one letter"),
     ("7.2", "a", "2012"), ("7.2", "b", "Xavier"),
     ("7.3", unsmoothed, "lucky"), ("7.3", lambda x, t, w: good(x, t, w) - 1, "One too few"),
     ("7.3", lambda x, t, w: good(x, t, w) - w, "begins"), ("7.3", 3, "function"), ("7.3", lambda x: 1, "fails"),
@@ -74,6 +74,13 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+@pytest.mark.parametrize(("number", "answer"), [("7.1", "b"), ("7.2", "c")])
+def test_a_right_guess_is_not_told_the_result(
+    number: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reply(capsys, number, answer) == f"{number}: right. See how it comes about.\n"
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +124,16 @@ def test_explorer_figure_is_quick_and_says_diverged() -> None:
         spent.append(time.process_time() - start)
     assert min(spent) < 0.15
     assert "diverged" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_numbers_of_neighbouring_marks_stand_on_different_sides() -> None:
+    arms = [
+        ("sigmoid", "sigmoid", True),
+        ("tanh", "tanh", False),
+        ("σ(4z)", "sigmoid", False),
+        ("ReLU", "relu", False),
+    ]
+    assert len({nb07._beside(*arm) for arm in arms}) == 4
 
 
 def test_labels_are_raised_apart() -> None:

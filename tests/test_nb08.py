@@ -27,7 +27,8 @@ RIGHT = [
 WRONG = [
     ("8.1", "a", "by itself"), ("8.1", "b", "1024 weights"), ("8.1", 3, "one letter"),
     ("8.2", lambda n, a: a / (2 * n + a), "forward pass alone"), ("8.2", lambda n, a: a / (4 * n + a), "Two products"),
-    ("8.2", lambda n, a: a / (3 * n + a), "two operations"), ("8.2", lambda n, a: a / (6 * n), "below the line"),
+    ("8.2", lambda n, a: a / (3 * n + a), "two operations"),
+    ("8.2", lambda n, a: 2 * a / (6 * n + 2 * a), "counted twice"), ("8.2", lambda n, a: a / (6 * n), "below the line"),
     ("8.2", lambda n, a: 6 * n / (6 * n + a), "rest"), ("8.2", lambda n, a: a / (6 * n * n + a), "*unit*"),
     ("8.2", lambda n, a: a / n, "Count per example"), ("8.2", lambda n, a: 0.1, "One number for each"), ("8.2", 0.1, "function"),
     ("8.2", lambda n, a: a / (n - n), "not finite"),
@@ -51,6 +52,10 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reply(capsys, "8.1", "c") == "8.1: right. See how it comes about.\n"
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +111,8 @@ def test_sparse_draws() -> None:
     lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines["CSR, product alone"] == pytest.approx([1 / 3, 2])
     assert lines["CSR, with conversion"] == pytest.approx([1 / 4, 1 / 0.7])
+    worn = {str(entry.colour) for entry in activations.registered()}
+    assert not worn & {str(line.get_color()) for line in figure.axes[0].lines}
     assert len(plots.picture(figure, quick=True).png) > 3000
 
 

@@ -14,19 +14,19 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("9.1", "b"), ("9.1", "(B)"), ("9.2", theory.gradient_factor("relu", "pytorch") ** 20), ("9.2", (1 / 6) ** 10),
-    ("9.3", theory.batch_norm_growth("relu") ** 29), ("9.3", 258), ("9.3", 1.21**29),
+    ("9.1", "c"), ("9.1", "(C)"), ("9.2", theory.gradient_factor("relu", "pytorch") ** 20), ("9.2", (1 / 6) ** 10),
+    ("9.3", theory.batch_norm_growth("gelu") ** 29), ("9.3", 55), ("9.3", 1.148**29),
     ("9.2", 1.6e-8), ("9.2", 1.65e-8), ("9.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
 ]  # fmt: skip
 WRONG = [
-    ("9.1", "a", "More than that"), ("9.1", "c", "Fewer"), ("9.2", 0.408, "one layer"), ("9.2", 8.16, "do not add up"),
+    ("9.1", "a", "Second"), ("9.1", "b", "slopes"), ("9.1", "d", "Half"), ("9.2", 0.408, "one layer"), ("9.2", 8.16, "do not add up"),
     ("9.2", 3, "below 1"), ("9.2", 1e-5, "power of 20"),
-    ("9.2", 0.40825**19, "count the steps"), ("9.3", 1.211, "one layer"),
-    ("9.3", theory.batch_norm_growth("relu") ** 30, "29 steps"), ("9.3", 1.4669**29, "root"), ("9.3", 10, "power of 29"),
-    ("9.3", 1 / 258, "it grows"),
+    ("9.2", 0.40825**19, "count the steps"), ("9.3", 1.148, "one layer"),
+    ("9.3", theory.batch_norm_growth("gelu") ** 30, "29 steps"), ("9.3", theory.batch_norm_growth("gelu") ** 58, "root"),
+    ("9.3", 10, "power of 29"), ("9.3", 1 / 55, "it grows"), ("9.3", 258, "ReLU's"),
     ("9.4", "relu", "function is asked for"), ("9.4", lambda d, r, n: "relu", "explodes"),
     ("9.4", lambda d, r, n: "sigmoid", "vanishes"), ("9.4", lambda d, r, n: "identity", "one linear layer"),
-    ("9.4", lambda d, r, n: "mish", "does not know"),
+    ("9.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("9.4", lambda d: "relu", "TypeError"),
 ]  # fmt: skip
 
 

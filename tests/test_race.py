@@ -1,7 +1,10 @@
 """The race room: step counts, tuning, and the map of what trains, against plain PyTorch."""
 
 import math
+from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -131,6 +134,126 @@ def test_heat_names_what_is_wrong(change: dict, hint: str) -> None:
 def test_survey_names_what_is_wrong(change: dict) -> None:
     with pytest.raises(ValueError, match="ascending"):
         race.survey("relu", SMALL, **({"gains": [1.0], "rates": [0.1]} | change), depth=1, width=4)
+
+
+def test_a_loss_of_exactly_the_line_is_not_below_it() -> None:
+    found = race.Map(activations.get("relu"), "batch", 4, (1.0,), (0.1, 1.0), torch.tensor([1.0, 0.99]).expand(20, 1, 2))
+    assert found.trained().tolist() == [[False, True]] and found.label == "ReLU + batch norm"
+    assert found.steps().tolist() == [20] == found.steps(0.99001).tolist()
+    assert found.final(1).tolist() == [[1.0, pytest.approx(0.99)]]
+    with pytest.raises(FrozenInstanceError):
+        found.depth = 5
+
+
+def test_the_middle_gain_is_a_geometric_mean_and_share_takes_both_ends() -> None:
+    found = race.Map(activations.get("relu"), "none", 4, (0.5, 1.0, 8.0), (0.1,), torch.zeros(20, 3, 1))
+    assert found.middle_gain() == pytest.approx(4 ** (1 / 3))
+    assert found.share(1.0, 0.5, 1.0)[:2] == (2, 2) and found.share(1.0, 1.0)[:2] == (2, 2)
+    assert found.share(1.0, highest=0.5)[:2] == (1, 1)
+    with pytest.raises(ValueError, match=r"between 9.0 and inf; it has \(0.5, 1.0, 8.0\)"):
+        found.share(1.0, 9.0)
+
+
+def test_summary_by_hand() -> None:
+    table = pd.DataFrame(
+        {
+            "arm": ["b", "b", "b", "a", "a", "b"],
+            "depth": [4, 4, 4, 4, 4, 2],
+            "learning_rate": [0.1, 0.1, 0.1, 0.2, 0.2, 0.3],
+            "inside": [True, True, True, False, False, True],
+            "steps": [30.0, 20.0, math.inf, math.inf, math.inf, 50.0],
+        }
+    )
+    found = race.summary(table)
+    assert found["arm"].tolist() == ["b", "a", "b"] and found["depth"].tolist() == [4, 4, 2]  # as they appear
+    assert found["learning_rate"].tolist() == [0.1, 0.2, 0.3] and found["inside"].tolist() == [True, False, True]
+    assert found["median"].tolist() == [30, math.inf, 50] and found["lowest"].tolist() == [20, math.inf, 50]
+    assert found["highest"].tolist() == [math.inf, math.inf, 50]
+    assert found["reached"].tolist() == [2, 0, 1] and found["seeds"].tolist() == [3, 2, 1]
+
+
+def test_heat_tunes_with_seeds_and_an_order_that_the_race_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[dict] = []
+
+    def spy(nets: Networks, data: object, **how: object) -> object:
+        runs.append({"seeds": [d.seed for d in nets.designs], "depth": nets.depth, "width": nets.width, **how})
+        return train(nets, data, **how)
+
+    monkeypatch.setattr(race, "train", spy)
+    arms = {"b": {"activation": "relu", "gain": "he"}, "a": {"activation": "tanh", "norm": "batch"}}
+    heat = race.heat(arms, SMALL, 2, 4, [0.01, 0.1, 1.0], target=1.0, epochs=6)
+    tuning, raced = runs
+    assert tuning["seeds"] == [1000, 1001] * 6 and raced["seeds"] == [0, 1, 2, 3, 4] * 2
+    assert tuning["order_seed"] != raced["order_seed"] == 0
+    for run in runs:
+        assert (run["depth"], run["width"], run["epochs"], run["batch_size"]) == (2, 4, 6, 100)
+    table = heat.table
+    assert list(table.columns) == [
+        *("arm", "depth", "activation", "gain", "bias", "norm", "learning_rate", "inside", "seed", "steps", "loss")
+    ]
+    assert table["arm"].tolist() == ["b"] * 5 + ["a"] * 5 and table["seed"].tolist() == [0, 1, 2, 3, 4] * 2
+    assert table["activation"].tolist() == ["relu"] * 5 + ["tanh"] * 5 and set(table["depth"]) == {2}
+    assert table["norm"].tolist() == ["none"] * 5 + ["batch"] * 5
+    assert table["loss"].tolist() == pytest.approx(heat.losses[-race.WINDOW :].double().mean(0).tolist())
+    assert table["steps"].tolist() == race.steps_to(heat.losses, 1.0).tolist()
+    with pytest.raises(FrozenInstanceError):
+        heat.table = None
+
+
+@pytest.mark.parametrize(
+    ("last", "chosen"),
+    [
+        ({0.1: 0.2, 0.2: 0.9, 0.3: 1.4}, 0.1),  # 0.1 and 0.2 get to 1 at the same step, the grid's first wins
+        ({0.1: 3.0, 0.2: 1.3, 0.3: 1.2}, 0.3),  # nobody gets there: the lowest last loss
+        ({0.1: 0.9, 0.2: 1.01, 0.3: 1.01}, 0.1),  # who gets there, however late, beats all who do not
+        ({0.1: math.nan, 0.2: 8.0, 0.3: 9.0}, 0.2),  # the diverged is worst of all
+        ({0.1: math.inf, 0.2: 8.0, 0.3: math.nan}, 0.2),
+    ],
+)
+def test_how_tuning_scores(last: dict[float, float], chosen: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every loss is 2 but the last two, which depend on the learning rate."""
+
+    def fake(nets: Networks, *_: object, **__: object) -> SimpleNamespace:
+        losses = torch.full((20, len(nets)), 2.0)
+        losses[18:] = torch.tensor([last[d.learning_rate] for d in nets.designs])
+        return SimpleNamespace(losses=losses)
+
+    monkeypatch.setattr(race, "train", fake)
+    heat = race.heat({"a": {"activation": "relu"}}, SMALL, 1, 4, [0.1, 0.2, 0.3], 1.0, epochs=5, window=2)
+    assert set(heat.table["learning_rate"]) == {chosen}
+    assert set(heat.table["inside"]) == {chosen == 0.2}
+
+
+def test_survey_has_a_seed_for_each_cell_and_two_epochs_of_hundreds() -> None:
+    found = race.survey("tanh", SMALL, [0.5, 2.0], [0.01, 0.1, 1.0], depth=2, width=4, first_seed=70)
+    assert found.losses.shape == (8, 2, 3) and found.gains == (0.5, 2.0) and found.rates == (0.01, 0.1, 1.0)
+    assert found.activation is activations.get("tanh") and found.norm == "none" and found.depth == 2
+    designs = [
+        Design("tanh", gain=gain, learning_rate=rate, seed=70 + i)
+        for i, (gain, rate) in enumerate((g, r) for g in (0.5, 2.0) for r in (0.01, 0.1, 1.0))
+    ]
+    alone = train(Networks(designs, 196, 2, 4), SMALL, epochs=2, batch_size=100).losses
+    torch.testing.assert_close(found.losses.flatten(1), alone)
+    first = race.survey("tanh", SMALL, [0.5], [0.01], 2, 4, epochs=1).losses[0].item()
+    own = train(Networks([Design("tanh", gain=0.5, seed=0, learning_rate=0.01)], 196, 2, 4), SMALL, batch_size=100)
+    assert first == pytest.approx(own.losses[0, 0].item())  # seeds count from 0
+
+
+def test_seconds_are_those_of_the_fastest_turn_of_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, now, trained = iter([8.0, 80.0, 4.0, 120.0, 6.0, 100.0]), [0.0], []
+
+    def fake(nets: Networks, data: object, batch_size: int) -> None:
+        trained.append((nets.designs[0].activation.name, len({d.seed for d in nets.designs}), batch_size))
+        now[0] += next(turns)
+
+    monkeypatch.setattr(race, "train", fake)
+    monkeypatch.setattr(race.time, "perf_counter", lambda: now[0])
+    spent = race.seconds_per_step(["relu", "tanh"], SMALL, 1, 4, count=2, batch_size=50, rounds=3)
+    assert spent == {"relu": 4 / 8 / 2, "tanh": 80 / 8 / 2}
+    assert trained == [("relu", 2, 50), ("tanh", 2, 50)] * 3  # they take turns
+    turns = iter([1.0] * 5)
+    assert race.seconds_per_step(["relu"], SMALL, 1, 4) == {"relu": 1 / 4 / 10}  # 10 networks, batches of 100, 5 rounds
+    assert len(trained) == 11 and trained[-1] == ("relu", 10, 100)
 
 
 def test_seconds() -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import mpmath as mp
+import numpy as np
 import pytest
 import torch
 
@@ -204,6 +205,10 @@ def test_gaussian_mean() -> None:
     assert theory.gaussian_mean(torch.abs) == pytest.approx(math.sqrt(2 / math.pi), rel=1e-10)
     assert theory.gaussian_mean(torch.square, 7.0) == pytest.approx(7.0, rel=1e-10)
     assert theory.gaussian_mean(torch.cos, 0.0) == 1.0
+    assert theory.gaussian_mean(lambda z: (z > 0.5).to(z.dtype), 4.0, kinks=[0.5]) == pytest.approx(
+        0.5 * math.erfc(0.25 / math.sqrt(2)), rel=1e-14
+    )
+    assert theory.gaussian_mean(lambda z: z**20) == pytest.approx(654729075, rel=1e-12)  # 19!!
     narrow = theory.gaussian_mean(lambda z: torch.exp(-z * z / 2), 1e8)
     assert narrow == pytest.approx(1 / math.sqrt(1 + 1e8), rel=1e-9)
 
@@ -267,7 +272,44 @@ def test_merging_of_relu_is_the_arc_cosine_kernel(correlation: float) -> None:
     # Cho & Saul, NeurIPS 2009: c' = (sqrt(1 - c^2) + c (pi - arccos c)) / pi
     right = (math.sqrt(1 - correlation**2) + correlation * (math.pi - math.acos(correlation))) / math.pi
     found = theory.merging("relu", "he", 2, correlation).distance[1].item()
-    assert found == pytest.approx(math.sqrt(2 * (1 - right)), rel=1e-5)
+    assert found == pytest.approx(math.sqrt(2 * (1 - right)), rel=1e-12)
+
+
+ERF = replace(
+    activations.get("tanh"),
+    name="erf",
+    value=torch.erf,
+    slope=lambda z: 2 / math.sqrt(math.pi) * torch.exp(-z * z),
+)
+
+
+@pytest.mark.parametrize("q", [0.1, 1.0, 30.0])
+@pytest.mark.parametrize("correlation", [-1.0, -0.5, 0.3, 0.9])
+def test_merging_of_erf_is_williams_kernel(correlation: float, q: float) -> None:
+    # Williams, Neural Computation 1998: E[erf u erf v] = 2/pi asin(2 q c / (1 + 2 q))
+    def kernel(c: float) -> float:
+        return 2 / math.pi * math.asin(2 * q * c / (1 + 2 * q))
+
+    assert theory.moments(ERF, q).square == pytest.approx(kernel(1), rel=1e-13)
+    assert theory.moments(ERF, q).mean == pytest.approx(0, abs=1e-13)
+    slopes = 4 / math.pi / math.sqrt(1 + 4 * q), 16 / math.pi**2 / math.sqrt(1 + 8 * q)
+    assert theory.moments(ERF, q)[2:] == pytest.approx(slopes, rel=1e-13)
+    found = theory.merging(ERF, 1.0, 2, correlation, start=q)
+    right = math.sqrt(2 * (1 - kernel(correlation) / kernel(1)))
+    assert found.distance[1].item() == pytest.approx(right, rel=2e-9)
+    if correlation > -1:  # near 180 degrees the arc sine is steep
+        assert found.angle[1].item() == pytest.approx(math.degrees(2 * math.asin(right / 2)), rel=1e-8)
+
+
+@pytest.mark.parametrize("q", [0.01, 100.0])
+@pytest.mark.parametrize("correlation", [-0.5, 0.3, 0.9])
+def test_merging_of_leaky_relu_is_a_mixture_of_kernels(correlation: float, q: float) -> None:
+    def kernel(c: float) -> float:  # phi(z) = z / 100 + 0.99 relu(z)
+        arc = (math.sqrt(1 - c**2) + c * (math.pi - math.acos(c))) / (2 * math.pi)
+        return 0.01**2 * c + 0.01 * 0.99 * c + 0.99**2 * arc
+
+    found = theory.merging("leaky_relu", 1.0, 2, correlation, start=q).distance[1].item()
+    assert found == pytest.approx(math.sqrt(2 * (1 - kernel(correlation) / kernel(1))), rel=1e-12)
 
 
 def test_middle_factor() -> None:
@@ -278,6 +320,105 @@ def test_middle_factor() -> None:
     assert math.isnan(theory.middle_factor(torch.zeros(10)).item())
     with pytest.raises(ValueError, match="two layers"):
         theory.middle_factor(sizes, skip=5)
+
+
+def test_middle_factor_looks_at_the_middle_alone() -> None:
+    sizes = 0.5 ** torch.arange(10, dtype=torch.float64)
+    sizes[[0, 1, 8, 9]] = torch.tensor([7.0, math.nan, 0.0, math.inf], dtype=torch.float64)  # 10 // 5 at each end
+    assert theory.middle_factor(sizes).item() == pytest.approx(2)
+    assert math.isnan(theory.middle_factor(sizes, skip=1).item())
+    sizes[4] = math.inf
+    assert math.isnan(theory.middle_factor(sizes).item())
+    assert theory.middle_factor(torch.tensor([6.0, 2.0])).item() == pytest.approx(3)  # two layers are enough
+    assert theory.middle_factor(torch.tensor([1.0, 6.0, 2.0, 1.0]), skip=1).item() == pytest.approx(3)
+    crooked = torch.tensor([1.0, 8.0, 2.0], dtype=torch.float64)  # the line of least squares: slope of the ends
+    assert theory.middle_factor(crooked).item() == pytest.approx(2**-0.5)
+    assert theory.middle_factor(crooked).dtype == torch.float64
+    for sizes, skip, message in (
+        (torch.ones(1), None, "1 less 0 at each end"),
+        (torch.ones(9), 4, "9 less 4 at each end"),
+        (torch.ones(9), -1, "9 less -1 at each end"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            theory.middle_factor(sizes, skip)
+
+
+@pytest.mark.parametrize(("name", "gain"), [("tanh", 1.7), ("relu", "pytorch"), ("softplus", "he")])
+def test_profile_is_the_recursion(name: str, gain: float | str) -> None:
+    """Four layers, each moment by mpmath."""
+    size = {"pytorch": math.sqrt(1 / 3), "he": math.sqrt(2)}.get(gain, gain)
+    value, slope = FORMULAS[name]
+    q, z, h, factors = 0.6 + 0.05, [], [], []
+    for _ in range(4):
+        z.append(math.sqrt(q))
+        square = float(average(lambda x: value(x) ** 2, q))
+        h.append(math.sqrt(square))
+        factors.append(size * math.sqrt(float(average(lambda x: slope(x) ** 2, q))))
+        q = size**2 * square + 0.05
+    dz = [math.prod(factors[layer:3]) for layer in range(4)]
+    dw = [size * before for size, before in zip(dz, [1.0, *h[:3]], strict=True)]
+    found = theory.profile(name, gain, 4, start=0.6, bias_variance=0.05)
+    assert found.z.tolist() == pytest.approx(z, rel=1e-8)
+    assert found.h.tolist() == pytest.approx(h, rel=1e-8)
+    assert found.dz.tolist() == pytest.approx(dz, rel=1e-8)
+    assert found.dw.tolist() == pytest.approx([part / dw[-1] for part in dw], rel=1e-8)
+    assert theory.profile(name, gain, 1).z.tolist() == pytest.approx([size])  # inputs of mean square 1
+
+
+def test_profile_with_batch_norm() -> None:
+    found, growth = theory.profile("relu", "he", 5, norm="batch"), math.sqrt(math.pi / (math.pi - 1))
+    assert found.z.tolist() == [1.0] * 5
+    assert found.h.tolist() == pytest.approx([math.sqrt(0.5)] * 5)
+    for quantity in ("dz", "dw"):
+        assert getattr(found, quantity).tolist() == pytest.approx([growth**k for k in (4, 3, 2, 1, 0)])
+        assert found.factor(quantity) == pytest.approx(growth)
+    assert found.factor("h") == found.factor("z") == pytest.approx(1)
+
+
+def test_no_signal() -> None:
+    assert theory.fixed_variance("relu", 0) == 0 == theory.fixed_variance("sigmoid", 0.0)
+    dark = theory.profile("relu", 0.0, 3)
+    assert dark.z.tolist() == [0, 0, 0] and dark.h.tolist() == pytest.approx([0, 0, 0], abs=1e-90)
+    assert dark.dz.tolist() == [0, 0, 1]
+    off = replace(activations.get("relu"), name="off", value=torch.zeros_like, slope=torch.zeros_like)
+    with pytest.raises(ValueError, match="'off' is 0 everywhere: layer norm would divide by 0"):
+        theory.layer_norm_growth(off)
+    with pytest.raises(ValueError, match="'off' is constant: batch norm would divide by 0"):
+        theory.batch_norm_growth(off)
+    assert theory.critical_gain(off) == math.inf
+    assert theory.gradient_factor(off, 2.0) == 0
+
+
+@pytest.mark.parametrize("gain", [7e-3, 3000.0])
+def test_critical_gain_of_a_line_is_one_over_its_slope(gain: float) -> None:
+    line = replace(
+        activations.get("identity"),
+        name=f"line {gain}",
+        value=lambda z: z / gain,
+        slope=lambda z: torch.full_like(z, 1 / gain),
+    )
+    assert theory.critical_gain(line) == pytest.approx(gain, rel=2e-9)
+
+
+def test_the_start_decides_where_there_are_two_fixed_points() -> None:
+    # phi = z^2 at gain 1: E[phi^2] = 3 q^2, so q -> 3 q^2; 0 and infinity draw, 1/3 is left alone and drives off
+    square = replace(activations.get("relu"), name="square", value=torch.square, slope=lambda z: 2 * z, kinks=())
+    assert theory.fixed_variance(square, 1.0, start=0.3) == 0
+    assert theory.fixed_variance(square, 1.0, start=0.36) == math.inf
+    assert theory.fixed_variance(square, 1.0, start=1 / 3) == pytest.approx(1 / 3)
+    assert theory.gradient_factor(square, 1.0, start=0.3) == pytest.approx(0, abs=1e-8)
+    # From above and from below to the same number.
+    above, below = (theory.fixed_variance("sigmoid", 2.0, start=q) for q in (900, 1e-3))
+    assert above == pytest.approx(below, rel=1e-12)
+    assert 4 * theory.moments("sigmoid", above).square == pytest.approx(above, rel=1e-11)
+
+
+def test_sizes_may_be_numpys() -> None:
+    assert theory.born_dead(np.int64(3), np.int32(9)) == theory.born_dead(3, 9)
+    assert theory.log_norm_variance(1, 1) == 5 and theory.log_norm_mean(1, 1) == -2.5
+    assert theory.moments("relu", np.float64(2.0)).square == pytest.approx(1)
+    assert theory.gradient_factor("relu", np.float32(1.0)) == pytest.approx(math.sqrt(0.5))
+    assert theory.moments("relu").variance == pytest.approx(0.5 - 1 / (2 * math.pi))
 
 
 BAD_GAINS = [-1.0, math.nan, math.inf, "kaiming", True, None]
@@ -319,6 +460,16 @@ def test_bad_sizes_are_clear_errors(bad: object) -> None:
         theory.profile("relu", 1.0, bad)
     with pytest.raises(ValueError, match="depth"):
         theory.merging("relu", 1.0, bad)
+    for name, call in (
+        ("hidden_layers", lambda: theory.born_dead(3, bad)),
+        ("layers", lambda: theory.log_norm_variance(3, bad)),
+        ("width", lambda: theory.log_norm_mean(bad, 3)),
+        ("layers", lambda: theory.jacobian_spread("relu", 1.0, bad)),
+        ("width", lambda: theory.born_dead(bad, 3)),
+        ("depth", lambda: theory.profile("relu", 1.0, bad)),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, got {bad}"):
+            call()
 
 
 def test_other_clear_errors() -> None:
@@ -330,8 +481,30 @@ def test_other_clear_errors() -> None:
         theory.profile("relu", 1.0, 4, norm="layer")
     with pytest.raises(ValueError, match="correlation"):
         theory.merging("relu", 1.0, 4, correlation=1.5)
-    with pytest.raises(ValueError, match="NaN"):
-        theory.gaussian_mean(lambda z: z * math.nan)
+    for correlation in (-1.0001, 1.0001, math.nan):
+        with pytest.raises(ValueError, match=f"between -1 and 1, got {correlation}"):
+            theory.merging("relu", 1.0, 4, correlation=correlation)
+    for gain, start in ((0.0, None), (1.0, 0.0)):
+        with pytest.raises(ValueError, match="two inputs have no distance when all z are 0"):
+            theory.merging("relu", gain, 4, start=start)
+    for bad in (-0.1, math.nan, math.inf, True, "1"):
+        for name, call in (
+            ("start", lambda: theory.fixed_variance("relu", 1.0, start=bad)),  # noqa: B023
+            ("start", lambda: theory.profile("relu", 1.0, 4, start=bad)),  # noqa: B023
+            ("start", lambda: theory.merging("relu", 1.0, 4, start=bad)),  # noqa: B023
+            ("bias_variance", lambda: theory.profile("relu", 1.0, 4, bias_variance=bad)),  # noqa: B023
+            ("variance", lambda: theory.gaussian_mean(torch.abs, bad)),  # noqa: B023
+            ("variance", lambda: theory.moments("relu", bad)),  # noqa: B023
+        ):
+            with pytest.raises(ValueError, match=f"^{name} must be a finite number from 0, got {bad!r}"):
+                call()
+    with pytest.raises(ValueError, match="unknown gain 'kaiming'; give a number or one of: he, xavier, pytorch"):
+        theory.gradient_factor("relu", "kaiming")
+    with pytest.raises(ValueError, match="NaN somewhere within 12 standard deviations of 3"):
+        theory.gaussian_mean(lambda z: z * math.nan, 9.0)
+    broken = replace(activations.get("relu"), name="broken", value=lambda z: z * math.nan)
+    with pytest.raises(ValueError, match="activation 'broken': the function returns NaN"):
+        theory.moments(broken)
     flat = replace(activations.get("relu"), name="flat", value=torch.ones_like, slope=torch.zeros_like)
     with pytest.raises(ValueError, match="constant"):
         theory.batch_norm_growth(flat)

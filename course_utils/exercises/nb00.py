@@ -27,9 +27,9 @@ def _chance(answer: Any) -> None:
 def _which_learn(answer: Any) -> None:
     choice = option(answer, "abcd")
     hints = {
-        "a": "The loss of the plain sigmoid stays where it began.",
-        "b": "ReLU does learn. Is it alone? Look at the two lowest curves again.",
-        "d": "One of the three stays on the dotted line.",
+        "a": "Something learns, but not this one. The figure will tell.",
+        "b": "ReLU does learn. Is it alone? The figure will tell.",
+        "d": "One of the three learns nothing. The figure will tell which.",
     }
     if choice in hints:
         raise Off(hints[choice])
@@ -39,6 +39,12 @@ def _probability(answer: Any) -> None:
     value = number(answer)
     if abs(value - math.e) < 0.02:
         raise Off("A probability is at most 1: the loss is *minus* the logarithm.")
+    if value > 1:
+        raise Off(
+            f"A probability is at most 1: write {value / 100:g} for {value:g} %."
+            if value <= 100
+            else f"A probability is at most 1; this is {value:g}."
+        )
     if abs(value - 0.1) < 1e-6:
         raise Off("At one tenth the loss is ln 10, about 2.3.")
     if abs(value - 0.5) < 1e-6:
@@ -49,6 +55,6 @@ def _probability(answer: Any) -> None:
 
 EXERCISES = {
     "0.1": Exercise(_chance, "−ln(1/10) = ln 10 ≈ 2.303: the line that a network must get below."),
-    "0.2": Exercise(_which_learn, "ReLU learns, and so does the sigmoid once batch norm stands before it."),
+    "0.2": Exercise(_which_learn, "See how it comes about: the three are trained below."),
     "0.3": Exercise(_probability, "e^(−1) ≈ 0.37: more than three times what guessing gives."),
 }

@@ -101,7 +101,7 @@ EXERCISES = {
         _logistic_from_tanh,
         "σ(z) = (1 + tanh(z/2)) / 2, if you used tanh: one function up to scale and shift.",
     ),
-    "1.3": Exercise(_slope_at_zero, "PyTorch returns 0: a convention, and one of the values it may choose."),
+    "1.3": Exercise(_slope_at_zero, "The next cell asks PyTorch, and the one after it why it may choose."),
     "1.4": Exercise(_slope_from_output, "1 − h²: here, too, the backward pass needs h alone."),
     "1.5": Exercise(_silu_slope, "σ(z) + z σ(z)(1 − σ(z)); it exceeds 1 and is steepest near z = 2.4."),
     "1.6": Exercise(_squared_relu_slope, "2 max(0, z): no jump at zero, and no bound on the right."),

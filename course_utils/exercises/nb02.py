@@ -27,7 +27,8 @@ def _all_close(value: Tensor, target: Tensor) -> bool:
 
 def _which_loses(answer: Any) -> None:
     hints = {
-        "a": "The sigmoid is flat only far out. How many of a standard Gaussian's values lie beyond 4.6?",
+        "a": "The sigmoid is flat only far out: its slope falls below 0.01 at |z| of about 4.6. "
+        "How many of a standard Gaussian's values lie beyond that?",
         "c": "One of them is flat on a whole side of 0, where half of the z lie.",
     }
     choice = option(answer, "abc")
@@ -219,7 +220,7 @@ def _elu_share(answer: Any) -> None:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "2.1": Exercise(_which_loses, "(b): ReLU loses half of its units, the sigmoid practically none."),
+    "2.1": Exercise(_which_loses, "See in the figure by how much, and at which scales it is otherwise."),
     "2.2": Exercise(_edge, "2 arcosh(5√k) / k: a higher top and a narrower bell, so a nearer edge."),
     "2.3": Exercise(
         _float32_zero, "About 9.01, 13 ln 2: there 1 - tanh z sinks below half a step of float32."

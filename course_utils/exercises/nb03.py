@@ -80,6 +80,8 @@ def _offset(answer: Any) -> None:
         raise Off("4 × ¼: but a variance takes the square of the gain.")
     if abs(value - 2) < 1e-6:
         raise Off("That is the offset's standard deviation, 4 × ½; its variance is asked for.")
+    if abs(value - 5.86) < 0.02:
+        raise Off("That is the whole variance of z; the offset's part of it is asked for.")
     if abs(value - 4) > 1e-6:
         raise Off("The offset is Σ w · ½ over fan_in weights, each of variance 16 / fan_in.")
 
@@ -91,21 +93,17 @@ def _why_not_slope(answer: Any) -> None:
             "With slope 1 at z = 0 the bound of the slope is 1, as ReLU's. It is not the bound that bites."
         )
     if letter == "c":
-        raise Off("The factor is the same in float64; nothing has been rounded away at a tenth.")
+        raise Off("These gradients are computed in float64, where nothing of this size is rounded away.")
     if letter == "d":
         raise Off("The weights are the same in the centred network, and there the gradient survives.")
 
 
 EXERCISES = {
-    "3.1": Exercise(
-        _best_kept, "The steepened sigmoid, of all things. Watch the figures to see by how much."
-    ),
+    "3.1": Exercise(_best_kept, "See how it comes about, and by how much."),
     "3.2": Exercise(_he, "Var(w) · fan_in = 2: He's init, because half of the mean square is lost."),
-    "3.3": Exercise(
-        _why_not_slope, "The mean feeds an offset into every z, and the offset pushes units flat."
-    ),
+    "3.3": Exercise(_why_not_slope, "The next figures put it to the test."),
     "3.4": Exercise(
-        _offset, "16 · ¼ = 4: more than two thirds of the variance says nothing about the input."
+        _offset, "16 · ¼ = 4: more than two thirds of the variance of z is the same for every input."
     ),
     "3.5": Exercise(_silu, "√2 · ½: once the signal has died, a SiLU is a straight line of slope one half."),
     "3.6": Exercise(_relu6_alive, "The cap at 6 is hardly ever reached there: ReLU6 lives where ReLU does."),

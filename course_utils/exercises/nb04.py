@@ -30,7 +30,7 @@ def _zeros_and_dead(answer: Any) -> None:
         [
             [0.0, 1.5, 0.0, 0.0],
             [0.0, 0.0, 2.0, 0.0],
-            [0.0, 0.5, 0.0, 0.25],
+            [0.0, 0.5, 0.0, 1e-9],
             [0.0, 0.0, 0.0, 0.0],
             [0.0, 0.0, 1.0, 0.0],
         ],
@@ -46,11 +46,14 @@ def _zeros_and_dead(answer: Any) -> None:
         ) from None
     if result is None:
         raise Off("The function gives back None; does it end in a return?")
-    if isinstance(result, str | bytes) or not isinstance(result, Sequence | Tensor) or len(result) != 2:
+    pair = isinstance(result, Sequence | Tensor) and not isinstance(result, str | bytes)
+    if not pair or (isinstance(result, Tensor) and result.ndim == 0) or len(result) != 2:
         raise Off("Two numbers are asked for, the share of zeros and the share of dead units, in this order.")
     zeros, dead = number(result[0]), number(result[1])
     if abs(zeros - 0.25) < 1e-6 and abs(dead - 0.75) < 1e-6:
         raise Off("These are the two, but in the other order: the share of zeros first.")
+    if abs(zeros - 0.8) < 1e-6:
+        raise Off("One of the check's activations is 1e-9, and that is not zero: no threshold.")
     if abs(zeros - 0.75) > 1e-6:
         if abs(zeros - 0.25) < 1e-6:
             raise Off("The first is the share of entries that are *not* zero.")
@@ -63,6 +66,8 @@ def _zeros_and_dead(answer: Any) -> None:
         )
     if abs(dead - 1) < 1e-6:
         raise Off("Every unit is off for some example; dead is one that is off for all of them.")
+    if abs(dead - 0.5) < 1e-6:
+        raise Off("A unit that is on for one example, however weakly, is not dead: no threshold, no mean.")
     if abs(dead - 0.25) > 1e-6:
         raise Off(
             f"One of the check's 4 units is off for all 5 examples, a share of 0.25; the function says {dead:.4g}."
@@ -134,35 +139,33 @@ def _rows(answer: Any) -> None:
         raise Off("That is the share of rows that are *needed*; those that can be left out are asked for.")
     if close(share):
         raise Off(
-            "True for one picture. With more, a row can go only if its unit is off for every one of them."
+            "True for one image. With more, a row can go only if its unit is off for every one of them."
         )
     if close((1 - share) ** batch):
-        raise Off("That is the share of units that are *on* for all pictures.")
+        raise Off("That is the share of units that are *on* for all images.")
     if close(share * batch) or close(share / batch):
         raise Off("Independent events that must all happen: their shares are multiplied with each other.")
     raise Off(
-        "A row can go if its unit is off for picture 1, and for picture 2, and ... for picture B. For 0.5 and 8: 1/256."
+        "A row can go if its unit is off for image 1, and for image 2, and ... for image B. For 0.5 and 8: 1/256."
     )
 
 
 def _which_is_sparse(answer: Any) -> None:
     letter = option(answer, "abcd")
     if letter == "a":
-        raise Off("Those are sparse *weights*: the units behind them may all be on for every picture.")
+        raise Off("Those are sparse *weights*: the units behind them may all be on for every image.")
     if letter == "b":
         raise Off(
             "Those units are dead: the code has 36 units instead of 64, and all of them may be on at once."
         )
     if letter == "d":
         raise Off(
-            "Small is not zero: nothing can be skipped, and every unit still says something of every picture."
+            "Small is not zero: nothing can be skipped, and every unit still says something of every image."
         )
 
 
 EXERCISES = {
-    "4.1": Exercise(
-        _deep_zeros, "Half, on average over networks, whatever the depth, the init or the picture."
-    ),
+    "4.1": Exercise(_deep_zeros, "See how it comes about."),
     "4.2": Exercise(_which_is_sparse, "Few at a time, but not always the same few: that is a sparse code."),
     "4.3": Exercise(_zeros_and_dead, "Zeros are counted over entries, deaths over units."),
     "4.4": Exercise(_bias, "The bias is minus the scale times the normal quantile of the share wanted."),
@@ -170,6 +173,6 @@ EXERCISES = {
         _storage, "Beyond two thirds of zeros CSR takes less room. To take less time it needs more than that."
     ),
     "4.6": Exercise(
-        _rows, "The share to the power of the batch: with many pictures hardly a row can be left out."
+        _rows, "The share to the power of the batch: with many images hardly a row can be left out."
     ),
 }

@@ -72,13 +72,15 @@ def _seem_dead(answer: Any) -> None:
 def _louder(answer: Any) -> None:
     value = number(answer)
     if value > 1:
-        raise Off("A share lies between 0 and 1.")
+        raise Off("A share lies between 0 and 1; write 0.3 for 30 %.")
     if value > 0.75:
         raise Off("A large bias may be negative or positive. Which of the two is more likely?")
     if value < 0.25:
         raise Off("The image has died out long before layer 10; what then decides the sign of z?")
     if abs(value - 0.5) > 0.05:
-        raise Off("Nearly right is near a round number: z is one draw for all images, symmetric about 0.")
+        raise Off(
+            "Not that: z is one draw for all images, symmetric about 0. How often is such a draw below 0?"
+        )
 
 
 def _wounded(answer: Any) -> None:
@@ -110,10 +112,10 @@ def _drift(answer: Any) -> None:
 
 
 EXERCISES = {
-    "5.1": Exercise(_what_kills, "Take either away and most of the dead are gone: section 5.3 does both."),
+    "5.1": Exercise(_what_kills, "See how it comes about: section 5.3 changes one thing at a time."),
     "5.2": Exercise(_seem_dead, "Off on the first half, exactly, and on somewhere later."),
     "5.3": Exercise(_narrow, "1 − (1 − 2⁻ᴺ)¹⁰⁰ falls below 1 % there, and by half with every further unit."),
     "5.4": Exercise(_louder, "The biases decide from which layer on; symmetry decides how many."),
-    "5.5": Exercise(_wounded, "Below the first layer lie the images, and they stand still."),
+    "5.5": Exercise(_wounded, "See how it comes about."),
     "5.6": Exercise(_drift, "0.9 / (1 − 0.9) = 9 more steps of the last one's length, and then it stands."),
 }

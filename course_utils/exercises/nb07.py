@@ -24,20 +24,21 @@ _TARGET, _WINDOW = 1.0, 3
 def _guess_map(answer: Any) -> None:
     letter = option(answer, "abc")
     if letter == "a":
-        raise Off("So says the reputation. Look at the whole map, above all at gains that nobody uses.")
+        raise Off("So says the reputation. It was made at the gains in common use; the map has others, too.")
     if letter == "c":
-        raise Off("It is not that good, either. Count the rings.")
+        raise Off("It is not that good, either. The map will tell: a ring marks a cell that trains.")
 
 
 def _guess_tanh(answer: Any) -> None:
     letter = option(answer, "abc")
     if letter == "a":
         raise Off(
-            "Six times is what a figure of 2012 shows, at the weights of its time. Look at the race above."
+            "Six times is what a figure of 2012 shows, at the weights of its time. The race of section 7.3 will tell."
         )
     if letter == "b":
         raise Off(
-            "tanh at Xavier keeps its gradient at this depth, as ReLU does. What is left to lose twice by?"
+            "tanh at Xavier keeps its gradient at this depth, as ReLU does at He's. "
+            "What, then, should make it twice as slow?"
         )
 
 
@@ -130,8 +131,8 @@ def _may_we_say(answer: Any) -> None:
 
 
 EXERCISES = {
-    "7.1": Exercise(_guess_map, "About as many, and nearly none of them are the same ones."),
-    "7.2": Exercise(_guess_tanh, "Within a factor of two of each other; tanh was the first by a little."),
+    "7.1": Exercise(_guess_map, "See how it comes about."),
+    "7.2": Exercise(_guess_tanh, "See how it comes about."),
     "7.3": Exercise(_steps, "Smoothed, counted from 1, and honest about those that never arrive."),
     "7.4": Exercise(_rate_for_slope, "A slope of 4 is weights of 4 times the size and a rate of 16 times."),
     "7.5": Exercise(_may_we_say, "More, in this box and at this line; five maps tell what one could not."),

@@ -39,10 +39,14 @@ def _share(answer: Any) -> None:
         torch.tensor([50.0, 50.0, 200.0, 600.0], dtype=torch.float64),
     )
     found = _values(answer, n, a)
+    half = (
+        "Half of the products are missing, or the activation is counted twice: a multiplication and an addition "
+        "are two operations, and a is for both passes together."
+    )
     hints = {
         "That is the forward pass alone: the backward pass has two more products, for dL/dW and for dL/dh.": a / (2 * n + a),
         "Two products go backward, and one goes forward before them.": a / (4 * n + a),
-        "A multiplication and an addition count as two operations here.": a / (3 * n + a),
+        half: a / (3 * n + a),
         "Nearly: the whole, below the line, has the activation in it as well.": a / (6 * n),
         "That is the share of all the rest.": 6 * n / (6 * n + a),
         "Per example and *unit* there are n weights, not n².": a / (6 * n**2 + a),
@@ -102,7 +106,7 @@ def _pays_from(answer: Any) -> None:
 
 
 EXERCISES = {
-    "8.1": Exercise(_whole_step, "Less than a tenth; the figure says how much less."),
+    "8.1": Exercise(_whole_step, "See how it comes about."),
     "8.2": Exercise(_share, "The share falls as 1/n as soon as 6n is large beside a."),
     "8.3": Exercise(_softplus, "h would do; PyTorch keeps z."),
     "8.4": Exercise(

@@ -9,12 +9,16 @@ from course_utils.exercises import Exercise, Off, number, option
 __all__ = ["EXERCISES"]
 
 
-def _how_many(answer: Any) -> None:
-    letter = option(answer, "abc")
+def _whose(answer: Any) -> None:
+    letter = option(answer, "abcd")
     if letter == "a":
-        raise Off("More than that: the register has many small facts beside its bold theses.")
-    if letter == "c":
-        raise Off("Fewer: most claims that do not hold are not false either, but lack a condition.")
+        raise Off("Second: several of that answer's claims are right only under conditions it does not name.")
+    if letter == "b":
+        raise Off(
+            "Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list."
+        )
+    if letter == "d":
+        raise Off("Half of what the comments say holds; but somebody who wrote more is right more often.")
 
 
 def _default(answer: Any) -> None:
@@ -32,17 +36,19 @@ def _default(answer: Any) -> None:
 
 
 def _growth(answer: Any) -> None:
-    value, factor = number(answer), float(theory.batch_norm_growth("relu"))
+    value, factor = number(answer), float(theory.batch_norm_growth("gelu"))
     if abs(value - factor) < 2e-2:
         raise Off("That is one layer. From the last of 30 layers to the first there are 29 steps.")
     if 0 < value < 1:
         raise Off("Toward the input it grows.")
     if abs(value / factor**30 - 1) < 0.05:
         raise Off("Thirty layers, but 29 steps between the last and the first.")
-    if abs(value / theory.batch_norm_growth("relu") ** (2 * 29) - 1) < 0.02:
+    if abs(value / theory.batch_norm_growth("relu") ** 29 - 1) < 0.05:
+        raise Off("That is ReLU's; GELU's is asked for.")
+    if abs(value / factor ** (2 * 29) - 1) < 0.02:
         raise Off("That is the factor of the squared gradient; its root is asked for.")
     if abs(value / factor**29 - 1) > 0.05:
-        raise Off("The factor of one layer is √(π/(π − 1)); raise it to the power of 29.")
+        raise Off("theory.batch_norm_growth gives the factor of one layer; raise it to the power of 29.")
 
 
 def _advice(answer: Any) -> None:
@@ -66,19 +72,22 @@ def _advice(answer: Any) -> None:
 
 def _known(advise: Callable[..., Any], depth: int, residual: bool, norm: str) -> str:
     """What the reader's function advises for one case, if it is the name of a nonlinear activation."""
-    name = advise(depth, residual, norm)
+    call = f"depth={depth}, residual={residual}, norm={norm!r}"
+    try:
+        name = advise(depth, residual, norm)
+    except Exception as error:  # the reader's own function may fail in any way
+        raise Off(f"Called with {call} the function fails: {type(error).__name__}: {error}") from None
     if not isinstance(name, str) or name not in activations.names():
-        raise Off(f"For depth {depth} and norm {norm!r} it gives {name!r}, which the registry does not know.")
+        known = ", ".join(activations.names())
+        raise Off(f"For {call} it gives {name!r}, which the registry does not know; it knows {known}.")
     if name == "identity":
         raise Off("The identity keeps every gradient, but a stack of linear layers is one linear layer.")
     return name
 
 
 EXERCISES = {
-    "9.1": Exercise(
-        _how_many, "Between ten and twenty: fewer than half, and few of the others are plainly false."
-    ),
-    "9.2": Exercise(_default, "√⅓ · √½ per layer: two hundred-millionths are left after 20 layers of ReLU."),
-    "9.3": Exercise(_growth, "Hundreds, where the sigmoid's gradient grows by about 1.6 in all."),
+    "9.1": Exercise(_whose, "The table below the figure has the counts."),
+    "9.2": Exercise(_default, "√⅓ · √½ per layer: about 1.7 · 10⁻⁸ is left after 20 layers of ReLU."),
+    "9.3": Exercise(_growth, "Tens, where ReLU's grows by hundreds and the sigmoid's by about 1.6 in all."),
     "9.4": Exercise(_advice, "By theory its gradient keeps its size in all cases asked for."),
 }

@@ -1,15 +1,19 @@
 """Figures of notebook 00, Start here."""
 
-import math
+from __future__ import annotations
 
-import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
+import math
+from typing import TYPE_CHECKING
+
 from torch import Tensor
 
 from course_utils import activations, plots
 from course_utils.data import Dataset
 from course_utils.figures import tiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["at_rate", "claims_map", "hook", "one_of_each"]
 
@@ -31,6 +35,8 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
 
     A line is the mean over the seeds, the band reaches from the lowest to the highest.
     """
+    import seaborn as sns
+
     figure, ax = plots.axes(
         "Eight layers, usual weights: the plain sigmoid stays at chance.\nReLU is one cure, batch norm another",
         "training loss on Fashion-MNIST · line: mean of five networks · band: lowest to highest",
@@ -84,7 +90,7 @@ def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
 
 
 def one_of_each(images: Dataset) -> Figure:
-    """The first picture of each class, in one row, with its name."""
+    """The first image of each class, in one row, with its name."""
     figure, row = plots.axes(
         "Ten kinds of clothing, 28 × 28 pixels each",
         columns=10,
@@ -105,9 +111,9 @@ def claims_map(overview: pd.DataFrame) -> Figure:
     judged = int((overview["verdict"] != "open").sum())
     held = int((overview["verdict"] == "holds").sum())
     figure, ax = plots.axes(
-        f"{len(overview)} things that people said: {held} hold as they stand"
+        f"{len(overview)} lines of the thread: {held} hold as they stand"
         if judged == len(overview)
-        else f"{len(overview)} things that people said, each with a home: {judged} judged so far",
+        else f"{len(overview)} lines of the thread, each with a home: {judged} judged so far",
         tiles.KEY,
         size=(7.2, 3.9),
     )

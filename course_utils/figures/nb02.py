@@ -185,7 +185,7 @@ def tails(z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: 
     beyond which a sigmoid unit is lost.
     """
     figure, ax = plots.axes(
-        "Real z has heavier tails than one Gaussian, for pictures differ",
+        "Real z has heavier tails than one Gaussian, for images differ",
         "density of z at scale 1. dashed: one Gaussian; line: one Gaussian per image;\n"
         "marks: measured, one for each seed",
         size=(7.2, 3.5),
@@ -246,8 +246,13 @@ def density(
     z, for the words.
     """
     entry = activations.get(activation)
-    figure = Figure(figsize=(7.2, 3.4), dpi=100)
-    ax = figure.add_axes((0.08, 0.15, 0.89, 0.64))
+    figure, ax = plots.axes(
+        f"{entry.label} loses {100 * share:.1f} % of its units",
+        f"z Gaussian with scale {scale:.2f} and mean {mean:.2f}; shaded and underlined: slope below 0.01",
+        size=(7.2, 3.4),
+    )
+    figure.set_layout_engine("none")
+    ax.set_position((0.08, 0.15, 0.89, 0.64))
     x, y = z.numpy(), height.numpy()
     for low, high in lost:
         low, high = max(low, float(x[0])), min(high, float(x[-1]))
@@ -261,12 +266,6 @@ def density(
             linewidth=5, solid_capstyle="butt", clip_on=False,
         )  # fmt: skip
     ax.plot(z, height, color="0.3", linewidth=1.4)
-    figure.text(
-        0.012, 0.965, f"{entry.label} loses {100 * share:.1f} % of its units", va="top",
-        fontsize=12.5, fontweight="bold", color=plots.INK,
-    )  # fmt: skip
-    how = f"z Gaussian with scale {scale:.2f} and mean {mean:.2f}; shaded and underlined: slope below 0.01"
-    figure.text(0.012, 0.89, how, va="top", fontsize=9.5, color=plots.MUTED)
     ax.set(xlim=(-20, 20), ylim=(0, 1.08 * float(height.max())), xlabel="z", yticks=[])
     ax.tick_params(axis="x", pad=7)
     ax.spines[["left", "top", "right"]].set_visible(False)

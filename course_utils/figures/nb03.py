@@ -112,8 +112,8 @@ def z_and_w(left: Sequence[Curve], right: Sequence[Curve]) -> Figure:
 def merging(curves: Sequence[Curve], resolution: float) -> Figure:
     """The distance of two inputs over the layers, with float32's resolution marked."""
     figure, ax = plots.axes(
-        "A deep sigmoid network forgets which picture it was shown",
-        "lines: theory · marks: five networks of width 256, 32 pairs of pictures each",
+        "A deep sigmoid network forgets which image it was shown",
+        "lines: theory · marks: five networks of width 256, 32 pairs of images each",
     )
     _draw(ax, curves)
     ax.axhline(resolution, color="0.35", lw=1, linestyle=(0, (2, 2)))
@@ -192,7 +192,7 @@ def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float)
     [depth]).
     """
     figure, ax = plots.axes(
-        "ReLU blows up only if the weights let it; the sigmoid never does",
+        "ReLU's h blows up only if the weights let it; the sigmoid's h never does",
         "root mean square of h · lines: theory · marks: five networks of width 256, in float64",
     )
     ax.axhline(limit, color="0.35", lw=1, linestyle=(0, (2, 2)))

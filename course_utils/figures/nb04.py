@@ -28,6 +28,7 @@ __all__ = [
 
 RELU = activations.get("relu").colour
 GREY, RED = "0.35", "#a11d33"
+LOWEST = 0.002  # where the log axis of shares begins
 SHADES = ("#7fb7dc", "#0173b2", "#00324f")  # ReLU's blue, lighter and darker: three arms of one activation
 MARKERS = ("o", "s", "D", "^", "v")
 
@@ -35,8 +36,8 @@ MARKERS = ("o", "s", "D", "^", "v")
 def patterns(panels: Mapping[str, Tensor]) -> Figure:
     """Which entries of h are exactly 0: a panel for each name, from h [units, images]; zeros white, all else dark."""
     figure, grid = plots.axes(
-        "One layer of 64 units, seen through 64 pictures: white is an exact zero",
-        "each row one unit, each column one picture · the share above is that of the zeros",
+        "A sigmoid layer has no zeros, a ReLU layer half, a penalised one more",
+        "white: exact zero · each row one unit of 64, each column one image of 64",
         columns=len(panels), size=(7.2, 3.3),
     )  # fmt: skip
     for ax, (name, h) in zip(grid, panels.items(), strict=True):
@@ -77,8 +78,8 @@ def at_init(zeros: Tensor, spread: Tensor) -> Figure:
 def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor) -> Figure:
     """Share of zeros against the initial bias: predicted [biases], a line; measured [tried, seeds], marks."""
     figure, ax = plots.axes(
-        "The fewer z are above 0, the sparser the layer",
-        "first hidden layer on real pictures · line: theory · marks: five networks",
+        "A bias sets the share of zeros, as the Gaussian foretells",
+        "first hidden layer on real images · line: theory · marks: five networks",
         size=(7.2, 3.2),
     )
     ax.plot(biases, predicted, color=RELU)
@@ -95,7 +96,7 @@ def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Ma
     """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
     figure, grid = plots.axes(
         "At usual rates training adds zeros, the more the higher the rate",
-        "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line) · all at the same number of steps",
+        "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line)\nall after the same number of steps",
         columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
     )  # fmt: skip
     for ax, shares, title in zip(grid, (zeros, dead), ("exact zeros", "dead units"), strict=True):
@@ -147,10 +148,10 @@ def during_training(zeros: Mapping[str, Tensor]) -> Figure:
 
 
 def firing(panels: Mapping[str, Tensor]) -> Figure:
-    """Histograms over units of the share of pictures a unit is on for; name -> [units]. Dead units get a red bar."""
+    """Histograms over units of the share of images a unit is on for; name -> [units]. Dead units get a red bar."""
     figure, grid = plots.axes(
         "Sparse is not dead: what counts is that every unit fires for something",
-        "share of units, by the share of pictures each is on for · red: never on, with the share of such units",
+        "share of units, by the share of images each is on for · dashed: mean · red, and above: on for none",
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     edges = np.linspace(0, 1, 21)
@@ -159,13 +160,12 @@ def firing(panels: Mapping[str, Tensor]) -> Figure:
         dead = float((on == 0).double().mean())
         ax.hist(living, bins=edges.tolist(), weights=np.full(len(living), 1 / len(on)), color=SHADES[0])
         ax.bar(-0.06, dead, width=0.06, color=RED)
-        ax.text(-0.06, dead + 0.008, f"{dead:.1%}", color=RED, fontsize=8.5, fontweight="bold", va="bottom")
         ax.axvline(float(on.mean()), color=plots.INK, lw=1.2, linestyle=(0, (2, 2)))
-        ax.set_title(name, fontsize=9.5)
+        ax.set_title(f"{name}\n{100 * dead:.1f} % on for none", fontsize=9.5)
         ax.set_xlim(-0.12, 1.02)
+        ax.set_xlabel("share of images")
         ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     grid[0].set_ylabel("share of units")
-    grid[0].set_xlabel("share of pictures on for (dashed: mean)", loc="left")
     return figure
 
 
@@ -208,8 +208,9 @@ def accuracy(table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFra
     return figure
 
 
-WAYS = {"CSR": ("#0173b2", "-", "o"), "CSR + conversion": ("#029e73", (0, (5, 1.6)), "s"),
-        "gather": ("#d55e00", (0, (1.2, 1.2)), "^")}  # fmt: skip
+# Colours that no activation wears.
+WAYS = {"CSR": ("0.1", "-", "o"), "CSR + conversion": ("#6b7a1e", (0, (5, 1.6)), "s"),
+        "gather": ("#8b2252", (0, (1.2, 1.2)), "^")}  # fmt: skip
 
 
 def race(
@@ -262,24 +263,31 @@ def race(
 
 
 def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look."""
+    """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look.
+
+    A low of 0 means that no lower end is known: the bar is open to the left.
+    """
     figure, ax = plots.axes(
-        "Left to itself a ReLU layer is busier than estimates for cortex",
-        "share of units that are active at once · bars: cited estimates · dots: measured here · log axis",
+        "Left to itself, a ReLU layer has more units active than cortex",
+        "share of units active at once, log axis · dots: measured here · bars: cited estimates,\n"
+        "those for cortex that name no lower end are open to the left",
         size=(7.2, 3.6),
     )
     looks = {"cortex": (RED, "D"), "paper": (GREY, "s"), "network": (RELU, "o")}
     for i, (low, high, kind) in enumerate(reversed(list(rows.values()))):
         colour, marker = looks[kind]
+        low = max(low, LOWEST)
         if kind == "network":
             ax.plot([low, high], [i, i], color=colour, lw=2)
             ax.plot([(low * high) ** 0.5], [i], marker, color=colour, ms=7)
         else:
             ax.barh(i, high - low, left=low, height=0.5, color=colour, alpha=0.75)
+            if low <= LOWEST:
+                ax.plot(LOWEST * 1.09, i, "<", color="white", ms=6)
     ax.set_yticks(range(len(rows)), list(reversed(list(rows))))
     ax.tick_params(axis="y", length=0, labelsize=9)
     ax.set_xscale("log")
-    ax.set_xlim(0.002, 1.3)
+    ax.set_xlim(LOWEST, 1.3)
     ax.set_xticks([0.003, 0.01, 0.03, 0.1, 0.3, 1], ["0.3 %", "1 %", "3 %", "10 %", "30 %", "100 %"])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("share active")

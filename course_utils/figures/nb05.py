@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 DEAD = "#c0392b"
+OTHERS = ("#3d3a7a", "#6b7a1e")  # colours that no activation wears
 ARMS = {
     "ReLU": ("relu", "-", "o", True),
     "leaky ReLU": ("leaky_relu", (0, (6, 1.5, 1.2, 1.5)), "v", True),
@@ -54,9 +55,10 @@ def opening(panels: Mapping[str, Tensor]) -> Figure:
 
 def gates(panels: Mapping[str, Tensor]) -> Figure:
     """For each network a bool [images, units] of one layer: who is on for whom."""
+    images = len(next(iter(panels.values())))
     figure, grid = plots.axes(
-        "Off for an image, off for all images, a whole layer off",
-        "each row an image, each column a unit of layer 3 · blue: on · white: off",
+        "The lower the biases, the more units are off for all, in the end a whole layer",
+        f"each row an image, each column a unit of layer 3 · blue: on · white: off · pink: off for all {images}",
         columns=len(panels), size=(7.2, 3.0), sharey=True,
     )  # fmt: skip
     for ax, (name, on) in zip(grid, panels.items(), strict=True):
@@ -73,7 +75,7 @@ def gates(panels: Mapping[str, Tensor]) -> Figure:
 
 
 def _paint(on: Tensor) -> np.ndarray:
-    """Blue where on, white where off; a column without any blue is tinted red."""
+    """Blue where on, white where off; a column without any blue is tinted pink."""
     picture = np.ones((*on.shape, 3))
     picture[:, (~on.any(0)).numpy()] = (0.96, 0.80, 0.78)
     picture[on.numpy()] = (0.004, 0.45, 0.70)
@@ -97,7 +99,7 @@ def born_dead(
         "hollow: 2,000 networks with one input number, 10 layers, off for every input",
         size=(7.2, 4.4),
     )
-    colours = ["0.15", "#0173b2", "#de8f05", "#d55e00"]
+    colours = ["0.55", *OTHERS, "0.1"]
     shapes = ["o", "s", "^", "D"]
     for (depth, line), colour, shape in zip(law.items(), colours, shapes, strict=False):
         at = np.arange(1, len(line) + 1)
@@ -138,8 +140,8 @@ def by_layer(shares: Mapping[str, Tensor]) -> Figure:
     )
     looks = {
         "PyTorch's default": (DEAD, "-", "o"),
-        "weights × √6": ("#029e73", (0, (5, 1.6)), "s"),
-        "biases × 0": ("#0173b2", "-", "^"),
+        "weights × √6": (OTHERS[1], (0, (5, 1.6)), "s"),
+        "biases × 0": (OTHERS[0], "-", "^"),
         "batch norm": ("0.35", (0, (1.2, 1.2)), "D"),
     }
     ax.axhline(0.5, color="0.5", lw=1, linestyle=(0, (2, 2)))
@@ -163,22 +165,16 @@ def by_images_and_depth(
     by_count: Mapping[str, Tensor],
     depths: Sequence[int],
     by_depth: Mapping[str, Tensor],
-    widths: Sequence[int],
-    by_width: Mapping[str, Tensor],
 ) -> Figure:
-    """The share of dead units, untrained, against images, depth and width: name -> [knob values, seeds]."""
+    """The share of dead units, untrained, against images and depth: name -> [knob values, seeds]."""
     figure, grid = plots.axes(
-        "Fewer dead with more images, more with depth; width hardly matters",
-        "untrained ReLU networks, five seeds · red: PyTorch's default · blue: the same without biases",
-        columns=3, size=(7.2, 3.2), sharey=True,
+        "Fewer dead with more images, more with depth",
+        "untrained ReLU networks, five seeds · circles: PyTorch's default · triangles: the same without biases",
+        columns=2, size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
-    knobs = [
-        (counts, by_count, "images that count as all"),
-        (depths, by_depth, "hidden layers"),
-        (widths, by_width, "width"),
-    ]
+    knobs = [(counts, by_count, "images that count as all"), (depths, by_depth, "hidden layers")]
     for ax, (values, shares, label) in zip(grid, knobs, strict=True):
-        for (_, share), colour, shape in zip(shares.items(), (DEAD, "#0173b2"), ("o", "^"), strict=True):
+        for (_, share), colour, shape in zip(shares.items(), (DEAD, OTHERS[0]), ("o", "^"), strict=True):
             ax.plot(values, share.mean(1), color=colour)
             ax.plot(values, share, shape, color=colour, ms=3.4, alpha=0.5)
         ax.set_xscale("log")
@@ -226,11 +222,11 @@ def by_bias(table: pd.DataFrame) -> Figure:
 def rates(table: pd.DataFrame) -> Figure:
     """The share of dead units against the learning rate, and against rate / (1 - momentum); a line a momentum."""
     figure, grid = plots.axes(
-        "Momentum brings death forward, if not by all of 1 / (1 − m)",
+        "With momentum units die at lower rates, but not 1 / (1 − m) times lower",
         "four layers, ReLU, He · marks: a network · line: mean of those still finite · ×: some or all diverged",
         columns=2, size=(7.2, 3.5), sharey=True,
     )  # fmt: skip
-    looks = [("0.55", (0, (1.2, 1.2)), "o"), ("#56b4e9", (0, (5, 1.6)), "s"), ("#0173b2", "-", "^")]
+    looks = [("0.55", (0, (1.2, 1.2)), "o"), ("#7fb7dc", (0, (5, 1.6)), "s"), ("#0173b2", "-", "^")]
     for (group, rows), (colour, dash, shape) in zip(table.groupby("momentum"), looks, strict=False):
         momentum = float(str(group))
         for ax, scale in zip(grid, (1.0, 1 - momentum), strict=True):
@@ -261,7 +257,7 @@ def rates(table: pd.DataFrame) -> Figure:
 def cures(table: pd.DataFrame) -> Figure:
     """Off-side share and accuracy against the learning rate, a line an arm; the diverged on a strip of their own."""
     figure, grid = plots.axes(
-        "A dying network's cure is a lower rate or batch norm",
+        "Against too high a rate batch norm helps; leaky ReLU and ELU do not",
         "four layers, momentum 0.9, five networks each · marks: a network · line: mean of those still finite\n"
         "×: networks that diverged, their number beside it",
         columns=2, size=(7.2, 4.0),
@@ -303,7 +299,7 @@ def cures(table: pd.DataFrame) -> Figure:
 def turnover(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """Units that died and that came back, by layer: name -> (died [depth], revived [depth])."""
     figure, grid = plots.axes(
-        "The dead of layer 1 stay, but for momentum; deeper ones come back",
+        "In layer 1 the dead stay dead without momentum; deeper down many come back",
         "units that died, and that came back, in four epochs; all networks of the map that stayed finite",
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
@@ -312,7 +308,7 @@ def turnover(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
         layers = np.arange(1, len(died) + 1)
         bars = [
             ax.bar(layers - 0.2, died, 0.38, color=DEAD, label="died"),
-            ax.bar(layers + 0.2, back, 0.38, color="#56b4e9", label="came back"),
+            ax.bar(layers + 0.2, back, 0.38, color="#7fb7dc", label="came back"),
         ]
         for group in bars:
             ax.bar_label(group, fontsize=8, color="0.25")

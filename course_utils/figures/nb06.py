@@ -159,10 +159,10 @@ def against_growth(points: Sequence[Point]) -> Figure:
 
 
 def apart(curves: Sequence[Curve], start: float) -> Figure:
-    """The distance of a picture and its noisy twin over the layers: values [depth, N]; solid: as usual."""
+    """The distance of an image and its noisy twin over the layers: values [depth, N]; solid: as usual."""
     figure, ax = plots.axes(
         "What makes the gradient grow makes small differences grow",
-        "distance of z between a picture and its noisy twin · lines: mean of five networks · marks: each",
+        "distance of z between an image and its noisy twin · lines: mean of five networks · marks: each",
     )
     depth = len(curves[0].values)
     layers = np.arange(1, depth + 1)
@@ -185,7 +185,7 @@ def apart(curves: Sequence[Curve], start: float) -> Figure:
 def remedies(rows: Mapping[str, tuple[str, Tensor]]) -> Figure:
     """Test accuracy [seeds] of each remedy at eight layers: name -> (activation, accuracies), top to bottom."""
     figure, ax = plots.axes(
-        "Normalising the pictures does not help; normalising every unit does",
+        "Of four normalisations only batch norm helps; residual paths do, too",
         "test accuracy, eight hidden layers, best learning rate each · marks: five networks",
         size=(7.2, 4.1),
     )
@@ -206,7 +206,7 @@ def dead(names: Sequence[str], plain: Tensor, normed: Tensor) -> Figure:
     """Share of dead units [settings, seeds] in ReLU networks without and with batch norm."""
     figure, ax = plots.axes(
         "Batch norm all but does away with dead units",
-        "units off for every training picture, in percent, eight layers · marks: five networks",
+        "units off for every training image, in per cent, eight layers · marks: five networks",
         size=(7.2, 3.4),
     )
     entry = activations.get("relu")

@@ -157,22 +157,22 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
     """
     figure, ax = plots.axes(
         "A sparse product pays only beyond the zeros that ReLU brings",
-        "activations 250 × 1024 times weights 1024 × 1024 · thin line: predicted from the time at half zeros",
+        "activations 250 × 1024 times weights 1024 × 1024 · thin red line: predicted from the time at half zeros",
         size=(7.2, 4.2),
     )
     x = 100 * table["zeros"]
     arms = {
-        "CSR, product alone": (table["dense"] / table["csr"], "#0173b2", "-", "o"),
+        "CSR, product alone": (table["dense"] / table["csr"], "0.1", "-", "o"),
         "CSR, with conversion": (
             table["dense"] / (table["csr"] + table["conversion"]),
-            "#029e73",
+            "0.45",
             (0, (5, 1.6)),
             "s",
         ),
     }
     for name, (speed_up, colour, dash, marker) in arms.items():
         ax.plot(x, speed_up, color=colour, linestyle=dash, marker=marker, label=name)
-    ax.plot(x, model, color="0.3", lw=0.9)
+    ax.plot(x, model, color="#a11d33", lw=0.9)
     ax.axhline(1, color=plots.INK, lw=1.2)
     low, high = 100 * min(trained), 100 * max(trained)
     ax.axvspan(low, high, color="0.85", zorder=0)

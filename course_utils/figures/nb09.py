@@ -15,7 +15,7 @@ ROW = 12  # tiles that fit beside a name
 
 
 def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
-    """A tile for each claim of each person (columns person, id, verdict, asked), the person with most claims on top.
+    """A tile for each claim of each person (columns person, id, verdict, claimed), the person with most claims on top.
 
     ``chosen``: a verdict that stands out while the others turn faint; default: none.
     """
@@ -26,7 +26,7 @@ def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
     y = 0
     for name in names:
         own = people[people["person"] == name]
-        kept = own[own["id"].str.startswith("C") & ~own["asked"]]
+        kept = own[own["id"].str.startswith("C") & own["claimed"]]
         right = int((kept["verdict"] == "holds").sum())
         count = f"{right} of {len(kept)}" if len(kept) else "asked"
         ax.text(-0.3, y, f"{name}  {count}", ha="right", va="center", fontsize=9, color=plots.INK)

@@ -1,10 +1,13 @@
-"""`make bench`: the batched networks beside a plain loop over torch.nn networks, on the same work.
+"""`make bench`: how fast the course is, all in one run.
 
-The plain loop is what one would write first: nn.Sequential networks one after the other, torch.optim.SGD with
-momentum, F.cross_entropy, batches by indexing. Both sides start from the same weights and see the same batches, so
-their losses must agree; the table says how well. The two take turns, and medians are compared. The batched side is
-timed over a whole epoch of training.train; the loop over the first steps of a few networks, scaled to the epoch
-(its steps all cost the same).
+Its parts: the batched networks beside the two loops that one would write first, on the same work (here); the imports,
+the first figure of notebook 00, time and memory of every notebook (:mod:`course_utils.maintain.bench_notebooks`).
+
+A loop takes nn.Sequential networks one after the other, with torch.optim.SGD with momentum and F.cross_entropy. The
+plain loop gets its batches by indexing, the loader loop from a torch.utils.data.DataLoader that shuffles. All sides
+start from the same weights. The batched program and the plain loop see the same batches, so their losses must agree;
+the table says how well. The sides take turns, and medians are compared. The batched side is timed over a whole epoch
+of training.train; a loop over the first steps of a few networks, scaled to the epoch (its steps all cost the same).
 
 Counted floating-point operations are those of the matrix products alone, a product of [a, b] and [b, c] being 2 a b c:
 forward one product per layer, backward two, for the gradients by weights and by inputs, save the first layer, whose
@@ -12,44 +15,55 @@ inputs need none. See :func:`flops`.
 """
 
 import argparse
+import itertools
 import math
+import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from course_utils import data, machine, networks, training
+from course_utils.maintain import bench_notebooks, execute
 
 BATCH, MOMENTUM, RATE = 250, 0.9, 0.01
 CLASSES = len(data.CLASSES)
+PARTS = ("networks", "imports", "figure", "notebooks")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """So many networks of one depth and width; ``asked``: the speed-up that the course promises."""
+    """So many networks of one depth and width; ``asked``: the speed-up over the plain loop that the course promises."""
 
     count: int
     depth: int
     width: int
-    asked: float
+    asked: float | None = None
 
     def __str__(self) -> str:
         return f"{self.count} networks {self.depth} x {self.width}"
 
 
 SHAPES = (Shape(16, 3, 64, 4.0), Shape(32, 20, 32, 5.0), Shape(8, 10, 128, 2.0))
+# From narrow to wide at one depth. The goal for sweeps of narrow networks is five times the plain loop.
+WIDTHS = (Shape(16, 4, 32, 5.0), Shape(16, 4, 64, 5.0), Shape(8, 4, 128), Shape(4, 4, 256), Shape(2, 4, 512))
 
 
 @dataclass
 class Times:
-    """Seconds per epoch of all networks, one entry per repeat, and how far the losses of the two sides differ."""
+    """Seconds per epoch of all networks, one entry per repeat and side (none for a side that was not timed).
+
+    ``difference``: how far the losses of plain loop and batched program are apart, relative, at most.
+    """
 
     loop: list[float] = field(default_factory=list)
     batched: list[float] = field(default_factory=list)
     difference: float = 0.0
+    loader: list[float] = field(default_factory=list)
 
 
 def flops(shape: Shape, inputs: int = data.SIDE**2, batch: int = BATCH) -> int:
@@ -90,13 +104,29 @@ def plain(nets: networks.Networks, number: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def loader(x: Tensor, y: Tensor) -> DataLoader[tuple[Tensor, ...]]:
+    """The loader that most tutorials write: shuffled batches of single examples, collected in this process."""
+    shuffle = torch.Generator().manual_seed(0)
+    examples = TensorDataset(x, y)
+    return DataLoader(examples, BATCH, shuffle=True, generator=shuffle, num_workers=0, drop_last=True)
+
+
 def run_plain(model: nn.Module, x: Tensor, y: Tensor, order: Tensor) -> list[float]:
     """The ordinary training loop: one step for each row of ``order`` [steps, batch]; the losses in nats."""
+    return _steps(model, ((x[batch], y[batch]) for batch in order))
+
+
+def run_loader(model: nn.Module, batches: DataLoader[tuple[Tensor, ...]], steps: int) -> list[float]:
+    """The ordinary training loop over the first ``steps`` batches of a loader's next epoch; the losses in nats."""
+    return _steps(model, itertools.islice(batches, steps))
+
+
+def _steps(model: nn.Module, batches: Iterable[Sequence[Tensor]]) -> list[float]:
     optimiser = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
     losses = []
-    for batch in order:
+    for inputs, labels in batches:
         optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
+        loss = nn.functional.cross_entropy(model(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
@@ -104,24 +134,29 @@ def run_plain(model: nn.Module, x: Tensor, y: Tensor, order: Tensor) -> list[flo
 
 
 def compare(shape: Shape, examples: data.Dataset, repeats: int, models: int, steps: int) -> Times:
-    """Time both sides in turns: ``repeats`` times ``steps`` steps of ``models`` plain networks, and one batched epoch."""
+    """Time all sides in turns: ``repeats`` times ``steps`` steps of ``models`` networks by each loop, and one batched epoch."""
     x, y = examples.images, examples.labels
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     order = order[: len(x) - len(x) % BATCH].view(-1, BATCH)  # as training.train with order_seed=0
     steps = min(steps, len(order))
-    times = Times()
+    scale = len(order) * shape.count / (models * steps)
+    times, shuffled = Times(), loader(x, y)
     for repeat in range(-1, repeats):  # the first turn warms up and is not counted
         nets = fresh(shape, x.shape[1])
         numbers = [(max(repeat, 0) * models + m) % shape.count for m in range(models)]
-        some = [plain(nets, number) for number in numbers]
+        some, same = ([plain(nets, number) for number in numbers] for _ in range(2))
         start = time.perf_counter()
         losses = torch.tensor([run_plain(model, x, y, order[:steps]) for model in some])
-        middle = time.perf_counter()
+        plain_done = time.perf_counter()
+        for model in same:
+            run_loader(model, shuffled, steps)
+        loader_done = time.perf_counter()
         history = training.train(nets, examples, batch_size=BATCH, momentum=MOMENTUM, order_seed=0)
         end = time.perf_counter()
         if repeat >= 0:
-            times.loop.append((middle - start) / (models * steps) * len(order) * shape.count)
-            times.batched.append(end - middle)
+            times.loop.append((plain_done - start) * scale)
+            times.loader.append((loader_done - plain_done) * scale)
+            times.batched.append(end - loader_done)
         apart = (history.losses[:steps, numbers].T - losses).abs() / losses
         times.difference = max(times.difference, float(apart.max()))
     return times
@@ -130,54 +165,105 @@ def compare(shape: Shape, examples: data.Dataset, repeats: int, models: int, ste
 def report(results: dict[Shape, Times], rate: float, steps: int, inputs: int) -> str:
     """The table: one line per shape and side. ``rate``: of the dense product, operations per second."""
     lines = [
-        f"{'':24}{'':9}{'s/epoch':>9}{'network':>10}{'':>10}{'share of':>10}{'times':>8}{'asked':>7}{'largest':>9}",
-        f"{'':24}{'':9}{'(median)':>9}{'steps/s':>10}{'GFLOP/s':>10}{'matmul':>10}{'faster':>8}{'for':>7}{'possible':>9}",
+        f"{'':24}{'':9}{'s/epoch':>9}{'network':>10}{'':>10}{'share of':>10}{'times faster than':>20}{'asked':>7}{'largest':>9}",
+        f"{'':24}{'':9}{'(median)':>9}{'steps/s':>10}{'GFLOP/s':>10}{'matmul':>10}{'loader':>10}{'loop':>10}{'for':>7}{'possible':>9}",
     ]
     for shape, times in results.items():
         work = flops(shape, inputs) * steps
-        loop, batched = statistics.median(times.loop), statistics.median(times.batched)
-        for name, seconds in (("loop", loop), ("batched", batched)):
+        sides = {"loop": times.loop, "loader": times.loader, "batched": times.batched}
+        medians = {name: statistics.median(seconds) for name, seconds in sides.items() if seconds}
+        for name, seconds in medians.items():
             line = f"{str(shape) if name == 'loop' else '':24}{name:9}{seconds:9.2f}{shape.count * steps / seconds:10,.0f}"
             line += f"{work / seconds / 1e9:10.1f}{work / seconds / rate:10.0%}"
             if name == "batched":
-                line += f"{loop / batched:8.1f}{shape.asked:7.0f}{loop * rate / work:9.1f}"
+                line += f"{medians['loader'] / seconds:10.1f}" if "loader" in medians else " " * 10
+                line += f"{medians['loop'] / seconds:10.1f}"
+                line += f"{'' if shape.asked is None else f'{shape.asked:.0f}':>7}{medians['loop'] * rate / work:9.1f}"
             lines.append(line)
     return "\n".join(lines)
 
 
+def networks_part(repeats: int, models: int, steps: int) -> str:
+    """Compare the sides at all shapes; the table, and what its columns mean."""
+    examples = data.load("train")
+    epoch, inputs = len(examples) // BATCH, examples.images.shape[1]
+    rates, results = [matmul_rate()], {}
+    for shape in (*SHAPES, *WIDTHS):
+        bench_notebooks.progress(f"timing {shape} ...")
+        results[shape] = compare(shape, examples, repeats, models, steps)
+        rates.append(matmul_rate())
+    bench_notebooks.progress("")
+    rate = max(rates)
+    difference = max(times.difference for times in results.values())
+    return (
+        f"Fashion-MNIST, {len(examples):,} images, {inputs} inputs, batch {BATCH}, {epoch} steps an epoch, "
+        f"SGD with momentum {MOMENTUM}, ReLU, float32\n"
+        f"dense float32 matrix product, 2048 x 2048, best of the run: {rate / 1e9:.1f} GFLOP/s\n\n"
+        f"{report(results, rate, epoch, inputs)}\n\n"
+        f"Medians of {repeats} turns, the sides one after the other. Loop, loader: {models} networks x {steps} steps a "
+        f"turn, scaled to all\nnetworks and {epoch} steps; the loop indexes its batches, the loader is a DataLoader over a "
+        "TensorDataset, shuffled, without\nworkers. Batched: training.train, the whole epoch, set-up included.\n"
+        "Share of matmul: products alone, 2B(2Iw + 3(d-1)w² + 3wC) operations a step and network, over the dense rate.\n"
+        "Largest possible: loop time over the time of these products at the dense rate; no program is faster than that.\n"
+        f"Losses of loop and batched differ by at most {difference:.0e} (relative)."
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the comparison; 0 when done, whatever the figures (they depend on the machine's other load)."""
+    """Print the parts; 0 when done, whatever the figures (they depend on the machine's other load), 1 if a notebook stops."""
     parser = argparse.ArgumentParser(
-        prog="make bench", description="The batched networks beside a plain loop."
+        prog="make bench",
+        description='How fast the course is. With make: make bench ARGS="--only networks imports".',
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS)
     )
     parser.add_argument("--threads", type=int, help="torch threads (default: what the CPU quota grants)")
-    parser.add_argument("--quick", action="store_true", help="two repeats instead of seven, for a first look")
+    parser.add_argument(
+        "--quick", action="store_true", help="few repeats, and notebooks 00 to 02, for a first look"
+    )
     options = parser.parse_args(argv)
     if options.threads is not None and options.threads < 1:
         parser.error("--threads must be at least 1")
-    repeats, models, steps = (2, 2, 5) if options.quick else (7, 4, 10)
-    examples = data.load("train")
-    epoch, inputs = len(examples) // BATCH, examples.images.shape[1]
+    begin = time.perf_counter()
+    paths = sorted(execute.select(["00", "01", "02"] if options.quick else []))
+    stopped: list[str] = []
     with machine.threads(options.threads):
-        print(machine.describe())
-        print(
-            f"Fashion-MNIST, {len(examples):,} images, {inputs} inputs, batch {BATCH}, {epoch} steps an epoch, "
-            f"SGD with momentum {MOMENTUM}, ReLU, float32",
-            flush=True,
+        print(machine.describe() + _load(), flush=True)
+        if "networks" in options.only:
+            turns = (2, 2, 5) if options.quick else (5, 4, 10)
+            _section("Many networks at once, beside two loops", networks_part(*turns))
+    if "imports" in options.only:
+        repeats = 2 if options.quick else 5
+        bench_notebooks.progress("timing the imports ...")
+        times = bench_notebooks.time_imports(paths[0], repeats, options.threads)
+        text = bench_notebooks.report_imports(times)
+        _section(f"What notebook 00 imports (median of {repeats} fresh kernels, files in the cache)", text)
+    if "figure" in options.only:
+        repeats = 1 if options.quick else 3
+        bench_notebooks.progress("timing the first figure ...")
+        runs = bench_notebooks.first_figure(paths[0], repeats, options.threads)
+        text = bench_notebooks.report_figure(runs)
+        _section(f"The first figure of notebook 00 (median of {repeats} fresh kernels)", text)
+    if "notebooks" in options.only:
+        ran = {}
+        for path in paths:
+            bench_notebooks.progress(f"timing {path.name} ...")
+            ran[path.stem] = bench_notebooks.time_notebook(path, options.threads)
+        stopped = [name for name, each in ran.items() if each.stopped]
+        _section(
+            "Every notebook (one fresh kernel each, its start included)",
+            bench_notebooks.report_notebooks(ran),
         )
-        rates, results = [matmul_rate()], {}
-        for shape in SHAPES:
-            results[shape] = compare(shape, examples, repeats, models, steps)
-            rates.append(matmul_rate())
-    rate = max(rates)
-    print(f"dense float32 matrix product, 2048 x 2048, best of the run: {rate / 1e9:.1f} GFLOP/s\n")
-    print(report(results, rate, epoch, inputs))
-    print(
-        f"\nMedians of {repeats} turns, loop and batched one after the other. Loop: {models} networks x {steps} steps a "
-        f"turn, scaled\nto all networks and {epoch} steps. Batched: training.train, the whole epoch, set-up included.\n"
-        "Share of matmul: products alone, 2B(2Iw + 3(d-1)w² + 3wC) operations a step and network, over the dense rate.\n"
-        "Largest possible: loop time over the time of these products at the dense rate; no program is faster than that.\n"
-        "Losses of the two sides differ by at most "
-        f"{max(times.difference for times in results.values()):.0e} (relative)."
-    )
-    return 0
+    print(f"\n{time.perf_counter() - begin:.0f} s in all{_load()}")
+    return 1 if stopped else 0
+
+
+def _section(title: str, text: str) -> None:
+    bench_notebooks.progress("")
+    print(f"\n{title}\n{'-' * len(title)}\n{text}", flush=True)
+
+
+def _load() -> str:
+    """The machine's load, where the system tells: figures taken beside other programs say little."""
+    return f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -2,7 +2,8 @@
 
 Each notebook gets a fresh kernel that works in the notebook's own folder. What execution writes
 besides the outputs (times, widget states, versions) is taken out again, so that two refreshes on one
-machine differ only where a result does.
+machine differ only where a result does. A notebook is written beside its place and then moved there, so
+that a full disk or an end half-way leaves the old one whole.
 """
 
 import asyncio
@@ -73,7 +74,7 @@ def execute(path: Path) -> Notebook:
         The executed notebook, cleaned. The file is left alone.
 
     Raises:
-        NotebookError: a cell raised, took longer than ten minutes, or killed the kernel.
+        NotebookError: a cell raised, took longer than ten minutes, or the kernel died or did not start.
     """
     text = json.loads(path.read_text(encoding="utf-8"))
     _give_ids(text)
@@ -109,7 +110,9 @@ def execute(path: Path) -> Notebook:
     except TimeoutError:
         why = f"the notebook took longer than {NOTEBOOK_SECONDS} s"
     except DeadKernelError:
-        why = "the kernel died"
+        why = "the kernel died: it ran out of memory, or something ended it. Run the notebook again"
+    except RuntimeError as error:  # nbclient's word for a kernel that does not answer at all
+        raise NotebookError(f"{path.name}: the kernel did not start: {error}", notebook) from error
     clean(notebook)
     if why is not None:
         number = sum(cell.cell_type == "code" for cell in cells[: at + 1])
@@ -182,10 +185,14 @@ def problems(notebook: Notebook) -> list[str]:
 def run(names: Sequence[str] = (), root: Path = ROOT) -> int:
     """Execute notebooks into root/build and print the verdicts found there; returns the exit status."""
     build = root / "build"
-    build.mkdir(exist_ok=True)
-    if not names:
-        for old in build.glob("*.ipynb"):
-            old.unlink()
+    try:
+        build.mkdir(exist_ok=True)
+        if not names:
+            for old in build.glob("*.ipynb"):
+                old.unlink()
+    except OSError as error:
+        print(f"Error: build/ cannot be written: {error}", file=sys.stderr)
+        return 1
 
     def keep(path: Path, notebook: Notebook) -> None:
         _store(notebook, build / path.name)
@@ -256,11 +263,14 @@ def _each(
         try:
             keep(path, execute(path))
         except NotebookError as error:
-            copy = root / "build" / path.name
-            copy.parent.mkdir(exist_ok=True)
-            _store(error.notebook, copy)
             print(f"{time.perf_counter() - start:7.1f} s  FAILED", flush=True)
-            print(f"\n{error}\n    executed so far: build/{path.name}", file=sys.stderr)
+            print(f"\n{error}\n    {_leave(error.notebook, root / 'build' / path.name)}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            print(f"{time.perf_counter() - start:7.1f} s  FAILED", flush=True)
+            print(
+                f"\n{path.name} is not stored: {error}\n    What was there before is whole.", file=sys.stderr
+            )
             return 1
         print(f"{time.perf_counter() - start:7.1f} s", flush=True)
     print(f"{len(paths)} notebooks in {time.perf_counter() - begun:.1f} s")
@@ -277,9 +287,27 @@ def _give_ids(notebook: Notebook) -> None:
         seen.add(cell["id"])
 
 
+def _leave(notebook: Notebook, copy: Path) -> str:
+    """Keep what a stopped notebook executed; returns a line that says where, or why it could not be kept."""
+    try:
+        copy.parent.mkdir(exist_ok=True)
+        _store(notebook, copy)
+    except OSError as error:
+        return f"what was executed could not be kept: {error}"
+    return f"executed so far: build/{copy.name}"
+
+
 def _store(notebook: Notebook, path: Path) -> None:
+    """Write a notebook whole or not at all: into a file beside it, which then takes its place."""
     text: str = nbformat.writes(notebook, version=nbformat.NO_CONVERT)  # type: ignore[no-untyped-call]
-    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:  # which does not name the file when the disk is full
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)  # gone already, unless writing failed
 
 
 def _smaller(png: str) -> str:
