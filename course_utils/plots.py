@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["INK", "PALE", "Picture", "axes", "dress", "label_line", "look", "picture", "show", "use_style"]
 
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
-DPI, COLOURS = 144, 64  # sharp on a high-resolution screen; a palette keeps the stored picture small
+DPI, COLOURS = 144, 256  # sharp on a high-resolution screen; a palette keeps the stored picture small
 PAGE = 100  # CSS pixels to the inch
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -146,7 +146,7 @@ class Picture(NamedTuple):
 def picture(figure: Figure, quick: bool = False) -> Picture:
     """Draw a figure to a PNG of fixed size: 100 CSS pixels to the inch, drawn at 144.
 
-    The pixels get a palette of 64 colours, a quarter of the usual bytes. ``quick`` draws one pixel to a CSS pixel and
+    The pixels get a palette of 256 colours, a fraction of the usual bytes. ``quick`` draws one pixel to a CSS pixel and
     leaves the squeezing out; for picture after picture a :class:`course_utils.sketch.Sketcher` is quicker still.
     """
     if quick:
@@ -160,7 +160,9 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
     # A reader's settings may differ.
     with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):
         figure.savefig(canvas, format="png", dpi=DPI)
-    image = Image.open(canvas).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    whole = Image.open(canvas).convert("RGB")
+    # An octree keeps the few pixels of a small mark in their own colour, where a median cut would merge them.
+    image = whole.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small = io.BytesIO()
     image.save(small, format="png", optimize=True)
     return Picture(small.getvalue(), width, height)

@@ -26,8 +26,10 @@ class Sketcher:
     def __init__(self) -> None:
         self._canvas: _Canvas | None = None
         self._kind: object = None
-        self._sheet: tuple[Figure, Any] | None = None
-        self._handed_out = False
+        self._sheet: tuple[Figure, Any] | None = (
+            None  # for the next picture; only one that was drawn to the end
+        )
+        self._in_use: tuple[Figure, Any] | None = None
 
     def __call__(self, draw: Callable[[], Figure]) -> plots.Picture:
         """The figure that ``draw`` returns as a PNG, one pixel to a CSS pixel.
@@ -35,7 +37,7 @@ class Sketcher:
         Where it comes from :func:`course_utils.plots.axes`, it is that of the call before, emptied and drawn anew: do
         not keep it.
         """
-        self._handed_out = False
+        self._in_use = None
         former = plots.BLANK.set(self._hand_out)
         try:
             figure = draw()
@@ -49,6 +51,7 @@ class Sketcher:
         figure.set_dpi(plots.PAGE)
         figure.draw(self._canvas)
         figure.set_dpi(usual)
+        self._sheet = self._in_use or self._sheet
         pixels = self._canvas.buffer_rgba()  # type: ignore[no-untyped-call]
         png = io.BytesIO()
         Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1).convert("RGB").save(
@@ -58,14 +61,15 @@ class Sketcher:
 
     def _hand_out(self, new: Callable[[], tuple[Figure, Any]], kind: object) -> tuple[Figure, Any]:
         """The figure of before if it is of that kind, a new one otherwise or if it is in use."""
-        if self._handed_out:
+        if self._in_use:
             return new()
-        self._handed_out = True
-        if self._sheet is None or self._kind != kind or len(self._sheet[0].axes) != np.size(self._sheet[1]):
-            self._kind, self._sheet = kind, new()
+        sheet, self._sheet = self._sheet, None
+        if sheet is None or self._kind != kind or len(sheet[0].axes) != np.size(sheet[1]):
+            self._kind, sheet = kind, new()
         else:
-            _empty(self._sheet[0])
-        return self._sheet
+            _empty(sheet[0])
+        self._in_use = sheet
+        return sheet
 
 
 def _empty(figure: Figure) -> None:

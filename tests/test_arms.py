@@ -253,23 +253,25 @@ def test_step_cost() -> None:
 
 
 def test_the_headline_at_another_width_with_other_seeds() -> None:
-    """30 layers, batch norm: the sigmoid ahead of ReLU in every pair, and the two exchanged when their growth is."""
+    """30 layers, batch norm: the sigmoid ahead of ReLU in every pair, and the two exchanged when their growth is.
+
+    Each kind at the better of two rates: the sigmoid's best of notebook 06, and ReLU's.
+    """
     train, test = data.load("train", count=3000, size=14), data.load("test", count=1000, size=14)
+    gentle, steep = theory.batch_norm_growth("sigmoid"), theory.batch_norm_growth("relu")
     kinds = {
-        "sigmoid": Design("sigmoid", norm="batch", learning_rate=0.01),
-        "ReLU": Design("relu", gain="he", norm="batch", learning_rate=0.01),
-        "gentle ReLU": Design(
-            arms.shifted_like(theory.batch_norm_growth("sigmoid")), norm="batch", learning_rate=0.01
-        ),
-        "steep sigmoid": Design(
-            arms.steeper_like(theory.batch_norm_growth("relu")), norm="batch", learning_rate=0.01
-        ),
+        "sigmoid": Design("sigmoid", norm="batch"),
+        "ReLU": Design("relu", gain="he", norm="batch"),
+        "gentle ReLU": Design(arms.shifted_like(gentle), norm="batch"),
+        "steep sigmoid": Design(arms.steeper_like(steep), norm="batch"),
     }
     accuracy = {}
     for name, design in kinds.items():
-        net = Networks([replace(design, seed=s) for s in (21, 22, 23)], 196, 30, 48)
+        tried = [replace(design, learning_rate=rate, seed=s) for rate in (0.01, 0.05) for s in (21, 22, 23)]
+        net = Networks(tried, 196, 30, 48)
         training.train(net, train, epochs=2, batch_size=100)
-        accuracy[name] = training.evaluate(net, test)[1]
+        by_rate = training.evaluate(net, test)[1].view(2, 3).nan_to_num()
+        accuracy[name] = by_rate[by_rate.mean(1).argmax()]
     assert arms.pairs(accuracy["sigmoid"], accuracy["ReLU"]) == (9, 9)
     assert arms.pairs(accuracy["gentle ReLU"], accuracy["steep sigmoid"]) == (9, 9)
     assert accuracy["sigmoid"].mean() > accuracy["ReLU"].mean() + 0.15

@@ -447,6 +447,7 @@ PICTURES = np.zeros((30, 28, 28), np.uint8)
         (TRAIN_LABELS, idx(PICTURES), "expected the magic number 0x00000801"),
         (TRAIN_LABELS, idx(np.zeros(29, np.uint8)), "expected 30 labels"),
         (TRAIN_LABELS, idx(np.full(30, 10, np.uint8)), "the label 10"),
+        (TRAIN_LABELS, idx(np.arange(30, dtype=np.uint8) // 2), "labels 0 to 9, found the label 14"),
         (TRAIN_LABELS, idx(np.zeros(30, np.uint8))[:-1], "found 37 bytes"),
     ],
 )

@@ -150,13 +150,17 @@ def test_relative_and_factor_read_the_profile() -> None:
         assert torch.equal(found.relative(quantity), values / values[6])
         assert torch.equal(found.factor(quantity), theory.middle_factor(values))
         assert torch.equal(found.factor(quantity, skip=2), theory.middle_factor(values, 2))
-    assert torch.equal(found.relative(), found.relative("dz")) and torch.equal(found.factor(), found.factor("dz"))
+    assert torch.equal(found.relative(), found.relative("dz")) and torch.equal(
+        found.factor(), found.factor("dz")
+    )
 
 
 def test_no_signal_is_zero_and_not_nan() -> None:
     x, labels = batch()
     found = measure.profile(grid(activation="relu", gain=0.0), x, labels, depth=3, width=6)
-    assert found.z.flatten().tolist() == found.h.flatten().tolist() == found.dw.flatten().tolist() == [0, 0, 0]
+    assert (
+        found.z.flatten().tolist() == found.h.flatten().tolist() == found.dw.flatten().tolist() == [0, 0, 0]
+    )
     assert bool(found.underflow[0, 0]) and not found.overflow.any()
 
 
@@ -199,7 +203,9 @@ def test_merging_by_hand(norm: str) -> None:
             angle = 2 * math.asin(min(1.0, apart.item() / 2))
             assert found.angle[layer, i].item() == pytest.approx(math.degrees(angle), rel=1e-12)
     same = measure.merging(designs, torch.cat([x[:3], x[:3]]), depth=3, width=7)
-    assert same.distance.max() < 1e-14 and same.angle.max() < 1e-12  # where a row stands may move its last bit
+    assert (
+        same.distance.max() < 1e-14 and same.angle.max() < 1e-12
+    )  # where a row stands may move its last bit
     opposite = measure.merging(grid(activation="identity"), torch.cat([x[:3], -x[:3]]), depth=2, width=7)
     assert opposite.distance.flatten().tolist() == pytest.approx([2, 2])
     assert opposite.angle.flatten().tolist() == pytest.approx([180, 180])
@@ -220,7 +226,9 @@ def test_merging_does_not_depend_on_the_neighbours(monkeypatch: pytest.MonkeyPat
 def test_chunks_hold_as_many_networks_as_there_is_room(
     room: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure, "_WEIGHTS_AT_ONCE", room)  # a network of 4 inputs, 3 layers of 5: 20 + 2 * 25
+    monkeypatch.setattr(
+        measure, "_WEIGHTS_AT_ONCE", room
+    )  # a network of 4 inputs, 3 layers of 5: 20 + 2 * 25
     designs = grid(activation="relu", seed=range(10))
     parts = measure._chunks(designs, 4, 3, 5)
     assert [len(part) for part in parts] == sizes
@@ -238,6 +246,22 @@ def test_gradient_factor_is_that_of_a_profile() -> None:
     assert torch.equal(single, measure.batch_norm_growth("tanh", 9, 6, [5, 2], 4))
 
 
+def test_what_is_measured_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(designs, x, labels, depth, width, dtype):
+        seen.append((len(designs), tuple(x.shape), len(labels), depth, width, dtype, designs[0].norm))
+        return measure.Profile(*[torch.ones(4, len(designs))] * 4)
+
+    monkeypatch.setattr(measure, "profile", spy)
+    assert measure.gradient_factor("tanh", 1.0).tolist() == [1.0] * 8
+    measure.batch_norm_growth("tanh")
+    assert seen == [
+        (8, (16, 256), 16, 24, 256, torch.float64, "none"),
+        (5, (256, 256), 256, 20, 256, torch.float32, "batch"),
+    ]
+
+
 def test_layer_norm_growth_is_batched_networks_growth() -> None:
     """The loop of matrices against the batched networks, which know layer norm, too."""
     loop = measure.layer_norm_growth("tanh", 128, 12, range(6), 8).log().mean().item()
@@ -251,7 +275,11 @@ def test_layer_norm_growth_is_batched_networks_growth() -> None:
 @pytest.mark.parametrize("room", [1, 35, 2**23])
 def test_log_norm_by_hand(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "_WEIGHTS_AT_ONCE", room)
-    found, generator, step = measure.log_norm(4, 3, count=5, seed=7), torch.Generator().manual_seed(7), room // 16
+    found, generator, step = (
+        measure.log_norm(4, 3, count=5, seed=7),
+        torch.Generator().manual_seed(7),
+        room // 16,
+    )
     by_hand = []
     for start in range(0, 5, max(1, step)):
         size = min(max(1, step), 5 - start)

@@ -126,7 +126,9 @@ def test_every_accepted_survivor_has_a_reason_and_is_still_there():
 
 
 def test_summary_counts_and_names_what_is_below():
-    text = mutation.summary([("theory", 500, 60, 3, 9.0), ("dying", 300, 60, 7, 5.0), ("figures/nb01", 99, 12, 6, 1.0)])
+    text = mutation.summary(
+        [("theory", 500, 60, 3, 9.0), ("dying", 300, 60, 7, 5.0), ("figures/nb01", 99, 12, 6, 1.0)]
+    )
     rows = {line.split("  ")[0]: line.split() for line in text.splitlines()[1:]}
     assert rows["theory"][1:6] == ["500", "60", "57", "3", "95.0%"]
     assert rows["dying"][1:6] == ["300", "60", "53", "7", "88.3%"] and rows["dying"][-2:] == ["below", "90%"]

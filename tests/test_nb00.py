@@ -43,4 +43,15 @@ def test_diverged_networks_end_and_get_no_label() -> None:
     ]
     figure = nb00.at_rate(pd.DataFrame(rows), "0.3", math.log(10))
     assert [text.get_text() for text in figure.axes[0].texts] == ["sigmoid"]
+    assert figure.texts[0].get_text().endswith("\n0 of 1 ReLU, 0 of 1 sigmoid")
     assert plots.picture(figure, quick=True).png
+
+
+def test_the_explorer_counts_who_ends_below_one() -> None:
+    rows = [
+        {"arm": "ReLU", "activation": "relu", "norm": "none", "network": network, "step": step, "loss": loss}
+        for network, losses in enumerate([(0.5, 0.9), (0.5, 1.0), (2.0, 0.4)])
+        for step, loss in zip((4, 8), losses, strict=True)
+    ]
+    title = nb00.at_rate(pd.DataFrame(rows), "0.1", math.log(10)).texts[0].get_text()
+    assert title == "Learning rate 0.1: a loss below 1 is reached by\n2 of 3 ReLU"

@@ -42,7 +42,7 @@ WRONG = [
     ("4.4", lambda s, k: -bias(s, k), "sign"), ("4.4", lambda s, k: -torch.special.ndtri(s), "scale of 1"),
     ("4.4", lambda s, k: -torch.special.ndtri(s) / k, "Divided"), ("4.4", lambda s, k: s, "solve for b"),
     ("4.5", 66, "between 0 and 1"), ("4.5", "1/3", "*non*-zero"), ("4.5", 0.5, "4 bytes"), ("4.5", 0.75, "Close"),
-    ("4.5", 0.1, "4 + 8"), ("4.6", lambda s, b: 1 - s**b, "*needed*"), ("4.6", lambda s, b: s, "one picture"),
+    ("4.5", 0.1, "4 + 8"), ("4.6", lambda s, b: 1 - s**b, "*needed*"), ("4.6", lambda s, b: s, "one image"),
     ("4.6", lambda s, b: (1 - s) ** b, "*on*"), ("4.6", lambda s, b: s * b, "multiplied"), ("4.6", lambda s, b: 0 * s, "1/256"),
 ]  # fmt: skip
 

@@ -329,6 +329,15 @@ def test_describe_names_the_activation():
     assert Design("relu", seed=3).describe()["seed"] == 3
 
 
+def test_a_design_unless_told_otherwise():
+    assert Design("relu").describe() == {
+        **{"arm": "ReLU", "activation": "relu", "seed": 0, "gain": "xavier", "bias": 0.0, "norm": "none"},
+        **{"learning_rate": 0.1, "l1": 0.0, "residual": False},
+    }
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Design("relu").seed = 1
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

@@ -120,7 +120,8 @@ def test_heat_races_with_fresh_seeds_at_the_tuned_rate() -> None:
 
 @pytest.mark.parametrize(
     ("change", "hint"),
-    [({"arms": {}}, "arm"), ({"rates": [0.1, 0.1, 0.2]}, "three"), ({"seeds": 0}, "seeds"), ({"tune_seeds": True}, "tune_seeds")],
+    [({"arms": {}}, "arm"), ({"rates": [0.1, 0.1, 0.2]}, "three"),
+     ({"seeds": 0}, "^seeds must be"), ({"tune_seeds": True}, "^tune_seeds must be")],
 )  # fmt: skip
 def test_heat_names_what_is_wrong(change: dict, hint: str) -> None:
     arguments = {"arms": {"a": {"activation": "relu"}}, "rates": [0.01, 0.1, 1.0]} | change
@@ -137,7 +138,9 @@ def test_survey_names_what_is_wrong(change: dict) -> None:
 
 
 def test_a_loss_of_exactly_the_line_is_not_below_it() -> None:
-    found = race.Map(activations.get("relu"), "batch", 4, (1.0,), (0.1, 1.0), torch.tensor([1.0, 0.99]).expand(20, 1, 2))
+    found = race.Map(
+        activations.get("relu"), "batch", 4, (1.0,), (0.1, 1.0), torch.tensor([1.0, 0.99]).expand(20, 1, 2)
+    )
     assert found.trained().tolist() == [[False, True]] and found.label == "ReLU + batch norm"
     assert found.steps().tolist() == [20] == found.steps(0.99001).tolist()
     assert found.final(1).tolist() == [[1.0, pytest.approx(0.99)]]
@@ -166,7 +169,11 @@ def test_summary_by_hand() -> None:
     )
     found = race.summary(table)
     assert found["arm"].tolist() == ["b", "a", "b"] and found["depth"].tolist() == [4, 4, 2]  # as they appear
-    assert found["learning_rate"].tolist() == [0.1, 0.2, 0.3] and found["inside"].tolist() == [True, False, True]
+    assert found["learning_rate"].tolist() == [0.1, 0.2, 0.3] and found["inside"].tolist() == [
+        True,
+        False,
+        True,
+    ]
     assert found["median"].tolist() == [30, math.inf, 50] and found["lowest"].tolist() == [20, math.inf, 50]
     assert found["highest"].tolist() == [math.inf, math.inf, 50]
     assert found["reached"].tolist() == [2, 0, 1] and found["seeds"].tolist() == [3, 2, 1]
@@ -176,7 +183,9 @@ def test_heat_tunes_with_seeds_and_an_order_that_the_race_has_not(monkeypatch: p
     runs: list[dict] = []
 
     def spy(nets: Networks, data: object, **how: object) -> object:
-        runs.append({"seeds": [d.seed for d in nets.designs], "depth": nets.depth, "width": nets.width, **how})
+        runs.append(
+            {"seeds": [d.seed for d in nets.designs], "depth": nets.depth, "width": nets.width, **how}
+        )
         return train(nets, data, **how)
 
     monkeypatch.setattr(race, "train", spy)
@@ -189,7 +198,19 @@ def test_heat_tunes_with_seeds_and_an_order_that_the_race_has_not(monkeypatch: p
         assert (run["depth"], run["width"], run["epochs"], run["batch_size"]) == (2, 4, 6, 100)
     table = heat.table
     assert list(table.columns) == [
-        *("arm", "depth", "activation", "gain", "bias", "norm", "learning_rate", "inside", "seed", "steps", "loss")
+        *(
+            "arm",
+            "depth",
+            "activation",
+            "gain",
+            "bias",
+            "norm",
+            "learning_rate",
+            "inside",
+            "seed",
+            "steps",
+            "loss",
+        )
     ]
     assert table["arm"].tolist() == ["b"] * 5 + ["a"] * 5 and table["seed"].tolist() == [0, 1, 2, 3, 4] * 2
     assert table["activation"].tolist() == ["relu"] * 5 + ["tanh"] * 5 and set(table["depth"]) == {2}
@@ -201,16 +222,23 @@ def test_heat_tunes_with_seeds_and_an_order_that_the_race_has_not(monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("last", "chosen"),
+    ("last", "chosen", "target"),
     [
-        ({0.1: 0.2, 0.2: 0.9, 0.3: 1.4}, 0.1),  # 0.1 and 0.2 get to 1 at the same step, the grid's first wins
-        ({0.1: 3.0, 0.2: 1.3, 0.3: 1.2}, 0.3),  # nobody gets there: the lowest last loss
-        ({0.1: 0.9, 0.2: 1.01, 0.3: 1.01}, 0.1),  # who gets there, however late, beats all who do not
-        ({0.1: math.nan, 0.2: 8.0, 0.3: 9.0}, 0.2),  # the diverged is worst of all
-        ({0.1: math.inf, 0.2: 8.0, 0.3: math.nan}, 0.2),
+        (
+            {0.1: 0.2, 0.2: 0.9, 0.3: 1.4},
+            0.1,
+            1.0,
+        ),  # 0.1 and 0.2 get to 1 at the same step, the grid's first wins
+        ({0.1: 3.0, 0.2: 1.3, 0.3: 1.2}, 0.3, 1.0),  # nobody gets there: the lowest last loss
+        ({0.1: 0.9, 0.2: 1.01, 0.3: 1.01}, 0.1, 1.0),  # who gets there, however late, beats all who do not
+        ({0.1: 0.2, 0.2: 0.3, 0.3: 0.3}, 0.1, 0.25),  # also where nobody is far away
+        ({0.1: math.nan, 0.2: 8.0, 0.3: 9.0}, 0.2, 1.0),  # the diverged is worst of all
+        ({0.1: math.inf, 0.2: 8.0, 0.3: math.nan}, 0.2, 1.0),
     ],
 )
-def test_how_tuning_scores(last: dict[float, float], chosen: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_tuning_scores(
+    last: dict[float, float], chosen: float, target: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every loss is 2 but the last two, which depend on the learning rate."""
 
     def fake(nets: Networks, *_: object, **__: object) -> SimpleNamespace:
@@ -219,7 +247,7 @@ def test_how_tuning_scores(last: dict[float, float], chosen: float, monkeypatch:
         return SimpleNamespace(losses=losses)
 
     monkeypatch.setattr(race, "train", fake)
-    heat = race.heat({"a": {"activation": "relu"}}, SMALL, 1, 4, [0.1, 0.2, 0.3], 1.0, epochs=5, window=2)
+    heat = race.heat({"a": {"activation": "relu"}}, SMALL, 1, 4, [0.1, 0.2, 0.3], target, epochs=5, window=2)
     assert set(heat.table["learning_rate"]) == {chosen}
     assert set(heat.table["inside"]) == {chosen == 0.2}
 
@@ -235,7 +263,9 @@ def test_survey_has_a_seed_for_each_cell_and_two_epochs_of_hundreds() -> None:
     alone = train(Networks(designs, 196, 2, 4), SMALL, epochs=2, batch_size=100).losses
     torch.testing.assert_close(found.losses.flatten(1), alone)
     first = race.survey("tanh", SMALL, [0.5], [0.01], 2, 4, epochs=1).losses[0].item()
-    own = train(Networks([Design("tanh", gain=0.5, seed=0, learning_rate=0.01)], 196, 2, 4), SMALL, batch_size=100)
+    own = train(
+        Networks([Design("tanh", gain=0.5, seed=0, learning_rate=0.01)], 196, 2, 4), SMALL, batch_size=100
+    )
     assert first == pytest.approx(own.losses[0, 0].item())  # seeds count from 0
 
 
@@ -252,7 +282,9 @@ def test_seconds_are_those_of_the_fastest_turn_of_one_network(monkeypatch: pytes
     assert spent == {"relu": 4 / 8 / 2, "tanh": 80 / 8 / 2}
     assert trained == [("relu", 2, 50), ("tanh", 2, 50)] * 3  # they take turns
     turns = iter([1.0] * 5)
-    assert race.seconds_per_step(["relu"], SMALL, 1, 4) == {"relu": 1 / 4 / 10}  # 10 networks, batches of 100, 5 rounds
+    assert race.seconds_per_step(["relu"], SMALL, 1, 4) == {
+        "relu": 1 / 4 / 10
+    }  # 10 networks, batches of 100, 5 rounds
     assert len(trained) == 11 and trained[-1] == ("relu", 10, 100)
 
 

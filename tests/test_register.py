@@ -61,7 +61,9 @@ def test_forty_seven_ids_in_order() -> None:
 
 @each
 def test_fields(claim: dict[str, Any]) -> None:
-    assert set(claim) - {"asked", "reported"} == FIELDS | ({"correct"} if claim["id"].startswith("E") else set())
+    assert set(claim) - {"asked", "reported"} == FIELDS | (
+        {"correct"} if claim["id"].startswith("E") else set()
+    )
     for name in set(claim) - {"year", "also", "asked", "reported"}:
         assert isinstance(claim[name], str)
         assert claim[name] == claim[name].strip() != ""

@@ -1,5 +1,6 @@
 """Saturation: edges in closed form, shares by Monte Carlo, float32 zeros, errors that name the value."""
 
+import dataclasses
 import itertools
 import math
 
@@ -159,6 +160,61 @@ def test_mixture_of_equal_images_is_one_gaussian() -> None:
     points = torch.tensor([-1.0, 0.0, 3.0])
     density = saturation.mixture_density(points, images, 2)
     assert density.tolist() == pytest.approx(stats.norm.pdf(points.numpy(), scale=2).tolist())
+
+
+def test_mixture_of_unlike_images_is_a_mean_of_gaussians(images: torch.Tensor) -> None:
+    scales = 2.5 * images.double().square().mean(1).sqrt()
+    assert scales.max() > 3 * scales.min()
+    points = torch.tensor([-4.0, -0.3, 0.0, 2.0])
+    right = [stats.norm.pdf(z, scale=scales.numpy()).mean() for z in points.tolist()]
+    assert saturation.mixture_density(points, images, 2.5).tolist() == pytest.approx(right, rel=1e-9)
+    right = (2 * stats.norm.sf(EDGE / scales.numpy())).mean()
+    assert saturation.mixture_share("sigmoid", images, 2.5) == pytest.approx(right, rel=1e-9)
+    plain = saturation.mixture_density(points, images)
+    assert torch.equal(plain, saturation.mixture_density(points, images, 1.0))
+    assert saturation.mixture_share("sigmoid", images) == saturation.mixture_share("sigmoid", images, 1.0)
+
+
+def step_at(edge: float) -> activations.Activation:
+    """Slope 1 below the edge, 0 from there."""
+    return dataclasses.replace(
+        activations.get("relu"), name=f"up to {edge}", slope=lambda z: (z < edge).to(z.dtype), kinks=(edge,)
+    )
+
+
+@pytest.mark.parametrize(
+    "edge", [-799.001, -500.0, -40.5, -40.001, -0.001, 0.0, 39.999, 40.5, 321.0, 799.002]
+)
+def test_an_edge_is_found_wherever_it_is(edge: float) -> None:
+    ((low, high),) = saturation.unusable_intervals(step_at(edge))
+    assert low == pytest.approx(edge, abs=1e-9) and high == INF
+
+
+def test_the_mean_square_slope_is_split_at_every_kink_in_reach() -> None:
+    for edge in (-2.9, 0.4, 5.0):
+        found = saturation.mean_square_slope(step_at(edge), 1.5)
+        assert found == pytest.approx(stats.norm.cdf(edge / 1.5), rel=1e-8)
+
+
+def test_layer_shares_unless_told_otherwise(images: torch.Tensor) -> None:
+    told = saturation.layer_shares(
+        images, ["tanh"], [3], gains=[1.0], biases=[0.0], width=256, threshold=saturation.THRESHOLD
+    )
+    assert saturation.layer_shares(images, ["tanh"], [3]).equals(told) and len(told) == 1
+    assert list(told.columns) == ["activation", "gain", "bias", "seed", "scale", "mean", "share", "square"]
+    assert saturation.layer(images, [3]).shape == (1, 300, 256)
+    assert torch.equal(saturation.layer(images, [3]), saturation.layer(images, [3], "xavier", 0.0, 256))
+
+
+def test_observed_density_counts_in_bins() -> None:
+    z = torch.tensor([[[-1.9, -0.1], [0.1, 0.2]], [[1.5, 1.6], [1.7, 9.0]]])  # 9 lies beyond
+    centres, density = saturation.observed_density(z, reach=2.0, bins=4)
+    assert centres.tolist() == [-1.5, -0.5, 0.5, 1.5] and centres.dtype == density.dtype == torch.float64
+    assert density.tolist() == [[0.25, 0.25, 0.5, 0], [0, 0, 0, 0.75]]
+    assert saturation.observed_density(z, 2.0, 1)[1].tolist() == [[0.25], [0.1875]]
+    for reach, bins in ((0.0, 4), (-1.0, 4), (2.0, 0)):
+        with pytest.raises(ValueError, match=f"reach and bins must be above 0, got {reach} and {bins}"):
+            saturation.observed_density(z, reach, bins)
 
 
 def test_observed_density_is_a_density() -> None:

@@ -324,14 +324,18 @@ def test_middle_factor() -> None:
 
 def test_middle_factor_looks_at_the_middle_alone() -> None:
     sizes = 0.5 ** torch.arange(10, dtype=torch.float64)
-    sizes[[0, 1, 8, 9]] = torch.tensor([7.0, math.nan, 0.0, math.inf], dtype=torch.float64)  # 10 // 5 at each end
+    sizes[[0, 1, 8, 9]] = torch.tensor(
+        [7.0, math.nan, 0.0, math.inf], dtype=torch.float64
+    )  # 10 // 5 at each end
     assert theory.middle_factor(sizes).item() == pytest.approx(2)
     assert math.isnan(theory.middle_factor(sizes, skip=1).item())
     sizes[4] = math.inf
     assert math.isnan(theory.middle_factor(sizes).item())
     assert theory.middle_factor(torch.tensor([6.0, 2.0])).item() == pytest.approx(3)  # two layers are enough
     assert theory.middle_factor(torch.tensor([1.0, 6.0, 2.0, 1.0]), skip=1).item() == pytest.approx(3)
-    crooked = torch.tensor([1.0, 8.0, 2.0], dtype=torch.float64)  # the line of least squares: slope of the ends
+    crooked = torch.tensor(
+        [1.0, 8.0, 2.0], dtype=torch.float64
+    )  # the line of least squares: slope of the ends
     assert theory.middle_factor(crooked).item() == pytest.approx(2**-0.5)
     assert theory.middle_factor(crooked).dtype == torch.float64
     for sizes, skip, message in (
@@ -402,7 +406,9 @@ def test_critical_gain_of_a_line_is_one_over_its_slope(gain: float) -> None:
 
 def test_the_start_decides_where_there_are_two_fixed_points() -> None:
     # phi = z^2 at gain 1: E[phi^2] = 3 q^2, so q -> 3 q^2; 0 and infinity draw, 1/3 is left alone and drives off
-    square = replace(activations.get("relu"), name="square", value=torch.square, slope=lambda z: 2 * z, kinks=())
+    square = replace(
+        activations.get("relu"), name="square", value=torch.square, slope=lambda z: 2 * z, kinks=()
+    )
     assert theory.fixed_variance(square, 1.0, start=0.3) == 0
     assert theory.fixed_variance(square, 1.0, start=0.36) == math.inf
     assert theory.fixed_variance(square, 1.0, start=1 / 3) == pytest.approx(1 / 3)
@@ -498,7 +504,9 @@ def test_other_clear_errors() -> None:
         ):
             with pytest.raises(ValueError, match=f"^{name} must be a finite number from 0, got {bad!r}"):
                 call()
-    with pytest.raises(ValueError, match="unknown gain 'kaiming'; give a number or one of: he, xavier, pytorch"):
+    with pytest.raises(
+        ValueError, match="unknown gain 'kaiming'; give a number or one of: he, xavier, pytorch"
+    ):
         theory.gradient_factor("relu", "kaiming")
     with pytest.raises(ValueError, match="NaN somewhere within 12 standard deviations of 3"):
         theory.gaussian_mean(lambda z: z * math.nan, 9.0)

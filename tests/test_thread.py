@@ -52,7 +52,9 @@ def test_who_only_asked_or_reported_is_not_counted(column: str) -> None:
 def test_the_whole_register_has_its_people() -> None:
     people = thread.by_person(claims.overview())
     assert set(people["id"]) == set(claims.register())
-    assert thread.tally(people)["claims"].sum() == (people["id"].str.startswith("C") & people["claimed"]).sum()
+    assert (
+        thread.tally(people)["claims"].sum() == (people["id"].str.startswith("C") & people["claimed"]).sum()
+    )
     apart = people[~people["claimed"]]
     assert list(zip(apart["id"], apart["person"], strict=True)) == [
         ("C04", "RockTheStar"), ("C11", "Hi-Angel"), ("C11", "Saxena"), ("C12", "MAS"), ("C13", "Gorelik"),

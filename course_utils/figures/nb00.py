@@ -68,8 +68,10 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
 
 def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
     """Every network's training loss at one learning rate (columns arm, network, step, loss, activation, norm)."""
+    ends = curves[curves["step"] == curves["step"].max()].groupby("arm", sort=False)["loss"]
+    below = ", ".join(f"{int((loss < 1).sum())} of {len(loss)} {arm}" for arm, loss in ends)
     figure, ax = plots.axes(
-        f"All three at learning rate {rate}",
+        f"Learning rate {rate}: a loss below 1 is reached by\n{below}",
         "training loss · a line: one network · a line that ends: the network diverged",
     )
     last = int(curves["step"].max())

@@ -268,7 +268,7 @@ def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
     A low of 0 means that no lower end is known: the bar is open to the left.
     """
     figure, ax = plots.axes(
-        "Left to itself, a ReLU layer has more units active than cortex",
+        "Left to itself, a ReLU layer is busier than any estimate for cortex",
         "share of units active at once, log axis · dots: measured here · bars: cited estimates,\n"
         "those for cortex that name no lower end are open to the left",
         size=(7.2, 3.6),

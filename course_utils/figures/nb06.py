@@ -234,7 +234,7 @@ def explored(measured: Tensor, predicted: Tensor | None, activation: str, title:
     how = "line: theory, where there is one · marks: three networks of width 48 · relative to the last layer"
     figure, ax = plots.axes(title, how, size=(7.2, 3.4))
     figure.set_layout_engine("none")
-    ax.set_position((0.1, 0.15, 0.88, 0.64))
+    ax.set_position((0.11, 0.15, 0.87, 0.64))
     entry = activations.get(activation)
     layers = np.arange(1, len(measured) + 1)
     marks = measured.log10().numpy()

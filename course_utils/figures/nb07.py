@@ -182,8 +182,10 @@ def _beside(name: str, activation: str, hollow: bool) -> tuple[int, int]:
     if hollow:
         return -13, 4
     if activation == "tanh":
-        return -2, -12
-    return (-10, 5) if activation == "gelu" or name == "σ(4z)" else (6, 4)
+        return -2, 7
+    if name == "σ(4z)":
+        return -3, -13
+    return (-10, 4) if activation == "gelu" else (6, 4)
 
 
 def curves(

@@ -1,6 +1,7 @@
 """Figures of notebook 09, Verdict."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,18 +20,19 @@ def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
 
     ``chosen``: a verdict that stands out while the others turn faint; default: none.
     """
-    sizes = people.groupby("person", sort=False)["id"].agg(lambda ids: ids.str.startswith("C").sum())
-    names = sizes.sort_values(ascending=False, kind="stable").index
-    rows = sum(-(-int((people["person"] == name).sum()) // ROW) for name in names)
+    claims: dict[str, list[dict[Any, Any]]] = {}
+    for claim in people.to_dict("records"):  # a table for each person takes many times as long
+        claims.setdefault(claim["person"], []).append(claim)
+    by_size = sorted(claims.items(), key=lambda item: -sum(_is_card(claim) for claim in item[1]))
+    rows = sum(-(-len(own) // ROW) for _, own in by_size)
     figure, ax = plots.axes(finding, tiles.KEY.rsplit(" · ", 1)[0], size=(7.2, 0.95 + 0.31 * rows))
     y = 0
-    for name in names:
-        own = people[people["person"] == name]
-        kept = own[own["id"].str.startswith("C") & own["claimed"]]
-        right = int((kept["verdict"] == "holds").sum())
+    for name, own in by_size:
+        kept = [claim for claim in own if _is_card(claim) and claim["claimed"]]
+        right = sum(claim["verdict"] == "holds" for claim in kept)
         count = f"{right} of {len(kept)}" if len(kept) else "asked"
         ax.text(-0.3, y, f"{name}  {count}", ha="right", va="center", fontsize=9, color=plots.INK)
-        for place, (_, claim) in enumerate(own.iterrows()):
+        for place, claim in enumerate(own):
             faint = bool(chosen) and claim["verdict"] != chosen
             tiles.draw(ax, place % ROW, y + place // ROW, claim["id"], claim["verdict"], faint)
         y += -(-len(own) // ROW)
@@ -38,6 +40,10 @@ def wall(people: pd.DataFrame, finding: str, chosen: str = "") -> Figure:
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_axis_off()
     return figure
+
+
+def _is_card(claim: dict[Any, Any]) -> bool:
+    return str(claim["id"]).startswith("C")
 
 
 def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str]) -> Figure:

@@ -1,0 +1,349 @@
+"""Explorers are quick because they remember: what they draw must be what a figure drawn from nothing shows."""
+
+import importlib
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import IPython.display
+import ipywidgets
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils import activations, explore, plots
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09
+from course_utils.sketch import Sketcher
+
+NAMES = ["sigmoid", "relu", "tanh", "gelu"]
+VERDICTS = ["holds", "fails", "depends", "unproven"]
+NEAR = 3  # of 255: words are blended onto the page in two steps instead of one
+
+
+@pytest.fixture(autouse=True)
+def style() -> Iterator[None]:
+    with mpl.rc_context():
+        plots.use_style()
+        yield
+
+
+def rng(place: int) -> np.random.Generator:
+    return np.random.default_rng(place)
+
+
+def tensor(place: int, *shape: int) -> torch.Tensor:
+    return torch.from_numpy(rng(place).random(shape))
+
+
+def rate(place: int) -> Figure:
+    rows = [
+        {
+            "arm": arm,
+            "network": n,
+            "step": step,
+            "loss": 2.3 - place * 0.01 * step,
+            "activation": arm,
+            "norm": norm,
+        }
+        for arm, norm in (("sigmoid", "none"), ("relu", "batch"))
+        for n in range(3)
+        for step in range(0, 81, 20)
+    ]
+    return nb00.at_rate(pd.DataFrame(rows), f"0.0{place}", 2.3)
+
+
+def stack(place: int) -> Figure:
+    z = torch.linspace(-4, 12, 80, dtype=torch.float64)
+    steps = torch.sigmoid(z - torch.arange(place)[:, None])
+    return nb01.sigmoid_stack(z, steps, steps.sum(0), torch.nn.functional.softplus(z), place, 1.0 + place % 2)
+
+
+def density(place: int) -> Figure:
+    z = torch.linspace(-20, 20, 200, dtype=torch.float64)
+    lost = [[(-np.inf, 0.0)], [(-np.inf, -3.0), (3.0, np.inf)], []][place % 3]
+    return nb02.density(NAMES[place % 4], z, torch.exp(-z.square() / 2 / place), lost, 0.1 * place, place, 0)
+
+
+def profile(place: int) -> Figure:
+    depth, name = 4 + 7 * place, NAMES[place % 4]
+    line = torch.linspace(place - 3.0, 0, depth, dtype=torch.float64).mul(2.3).exp()
+    return nb03.explored(line[:, None] * (0.5 + tensor(place, depth, 3)), line, name, f"{name} at {place}")
+
+
+def shaded(place: int) -> Figure:
+    z = torch.linspace(-12, 12, 300, dtype=torch.float64)
+    return nb04.explored(z, torch.exp(-z.square() / place), z < place - 2, NAMES[place % 4], f"{place} %")
+
+
+def cells(place: int) -> Figure:
+    dead = tensor(7, 6, 4)
+    dead[0, 3] = torch.nan
+    row, column = place % 6, place % 4
+    at, rates = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0], [0.05, 0.1, 0.2, 0.4]
+    return nb05.explored(at, rates, dead, 1 - dead, (row, column), tensor(place, 4, 64).sub(0.2).clamp(min=0))
+
+
+def normed(place: int) -> Figure:
+    depth, name = 5 * place, NAMES[place % 4]
+    line = torch.linspace(place - 2.0, 0, depth, dtype=torch.float64).exp()
+    marks = line[:, None] * (0.5 + tensor(place, depth, 3))
+    return nb06.explored(marks, line if place % 2 else None, name, f"{name}, {place}")
+
+
+def curve(place: int) -> Figure:
+    losses = torch.linspace(2.3, 0.3 * place, 60, dtype=torch.float64)
+    losses = torch.full_like(losses, torch.inf) if place == 4 else losses
+    return nb07.explored(losses, 5, NAMES[place % 4], f"gain {place}")
+
+
+def costs(place: int) -> Figure:
+    sizes = [1000, 10_000, 100_000, 1_000_000, 10_000_000]
+    times = pd.DataFrame(
+        [
+            {
+                "activation": name,
+                "pass": way,
+                "elements": size,
+                "nanoseconds": 1 + rng(i).random() * (1 + 3 * i),
+            }
+            for i, name in enumerate(NAMES)
+            for way in ("forward", "backward")
+            for size in sizes
+        ]
+    )
+    rows = pd.DataFrame(
+        [
+            {"activation": name, "rest": 0.01 * place, "alone": 0.001 * i + 0.001, "share": 0.05 * i + 0.01}
+            for i, name in enumerate(NAMES)
+        ]
+    )
+    return nb08.explored(times, rows, NAMES[(place * 2) % 4], 1000 * 4**place, f"width {place}")
+
+
+def wall(place: int) -> Figure:
+    rows = [
+        {"person": f"person {n}", "id": f"C{10 * n + c}", "verdict": VERDICTS[(n + c) % 4], "claimed": c > 0}
+        for n in range(4)
+        for c in range(1 + 4 * n)
+    ]
+    return nb09.wall(pd.DataFrame(rows), "Who said what", "" if place == 4 else VERDICTS[place % 4])
+
+
+EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, wall]
+every = pytest.mark.parametrize("draw", EXPLORERS, ids=[f"nb{i:02d}" for i in range(10)])
+WALK = [1, 2, 4, 3, 1, 5]
+
+
+def fresh(figure: Figure) -> np.ndarray:
+    """The pixels that matplotlib itself saves."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=plots.PAGE)
+    return pixels(png.getvalue())
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int)
+
+
+def off(one: np.ndarray, other: np.ndarray) -> int:
+    """The largest difference of two pictures, of 255."""
+    assert one.shape == other.shape
+    return int(np.abs(one - other).max())
+
+
+def as_laid_out_first(draw: Callable[[int], Figure], place: int) -> Figure:
+    """The figure of a place from nothing, its axes where those of the first place came to lie."""
+    first, figure = draw(WALK[0]), draw(place)
+    first.set_dpi(plots.PAGE)
+    first.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax, lies in zip(figure.axes, first.axes, strict=True):
+        ax.set_position(lies.get_position())
+    return figure
+
+
+@every
+def test_a_walk_leaves_no_trace_in_the_pictures(draw: Callable[[int], Figure]) -> None:
+    sketcher = Sketcher()
+    seen = [pixels(sketcher(lambda place=place: draw(place)).png) for place in WALK]
+    for place, picture in zip(WALK, seen, strict=True):
+        assert off(picture, fresh(as_laid_out_first(draw, place))) <= NEAR, place
+    assert off(seen[0], seen[1]) > 100  # the pictures do differ
+
+
+@every
+def test_the_next_picture_takes_less_than_a_new_figure_saved(draw: Callable[[int], Figure]) -> None:
+    sketcher, quick, plain = Sketcher(), [], []
+    for place in WALK:
+        start = time.process_time()
+        sketcher(lambda place=place: draw(place))
+        middle = time.process_time()
+        fresh(draw(place))
+        quick.append(middle - start)
+        plain.append(time.process_time() - middle)
+    assert min(quick[1:]) < 0.8 * min(plain[1:])
+
+
+def test_the_figure_is_used_again_only_while_it_fits() -> None:
+    sketcher, handed = Sketcher(), []
+
+    def one(size: tuple[float, float] = (4.0, 2.5), **options: Any) -> Figure:
+        figure, _ = plots.axes("One", size=size, **options)
+        handed.append(figure)
+        return figure
+
+    for options in ({}, {}, {"columns": 2}, {"columns": 2, "sharey": True}, {"size": (5.0, 2.5)}):
+        sketcher(lambda options=options: one(**options))
+    assert [a is b for a, b in itertools.pairwise(handed)] == [True, False, False, False]
+    other = Sketcher()
+    other(lambda: one(size=(5.0, 2.5)))
+    assert handed[-1] is not handed[-2]  # each explorer has its own
+    assert plots.axes("Outside", size=(5.0, 2.5))[0] not in handed
+
+
+def test_a_figure_that_grew_axes_is_not_used_again() -> None:
+    sketcher, handed = Sketcher(), []
+
+    def barred() -> Figure:
+        figure, ax = plots.axes("With a bar", size=(4.0, 2.5))
+        figure.colorbar(ax.imshow(np.eye(3)), ax=ax)
+        handed.append(figure)
+        return figure
+
+    for _ in range(2):
+        sketcher(barred)
+    assert handed[0] is not handed[1]
+    assert [len(figure.axes) for figure in handed] == [2, 2]
+
+
+def test_two_figures_in_one_picture_are_two() -> None:
+    found = []
+
+    def both() -> Figure:
+        found.extend(plots.axes(name, size=(4.0, 2.5))[0] for name in ("One", "Other"))
+        return found[-1]
+
+    picture = Sketcher()(both)
+    assert found[0] is not found[1]
+    assert off(pixels(picture.png), fresh(found[1])) <= NEAR
+
+
+def test_after_an_error_in_the_drawing_all_is_as_it_was() -> None:
+    sketcher = Sketcher()
+
+    def fail() -> Figure:
+        _, ax = plots.axes("Half", size=(4.0, 2.5))
+        ax.plot([0, 1], [0, 1])
+        raise KeyError("half-way")
+
+    def whole() -> Figure:
+        figure, ax = plots.axes("Whole", size=(4.0, 2.5))
+        ax.plot([0, 1], [3, 5])
+        return figure
+
+    with pytest.raises(KeyError, match="half-way"):
+        sketcher(fail)
+    assert plots.BLANK.get() is None
+    assert off(pixels(sketcher(whole).png), fresh(whole())) <= NEAR
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"s": "plain gjpq"},
+        {"s": "turned", "rotation": 90},
+        {"s": "askew", "rotation": 37, "color": "red"},
+        {"s": "faint", "alpha": 0.4, "color": "blue"},
+        {"s": r"$\sigma'(z) = \frac{1}{4}$"},
+        {"s": "two\nlines, one longer than the other", "ha": "right"},
+        {"s": "italic fff", "style": "italic", "fontsize": 17},
+        {"s": "beyond the right edge of the page, where it is cut", "x": 0.7},
+        {"s": "boxed", "bbox": {"facecolor": "yellow"}},
+    ],
+    ids=lambda words: str(words["s"])[:6],
+)
+def test_words_drawn_again_look_the_same(words: dict[str, Any]) -> None:
+    figure = Figure(figsize=(4.0, 2.5), dpi=plots.PAGE)
+    for shift in (0, 0.13):  # the second time from memory, at other fractions of a pixel
+        figure.text(**{"x": 0.5, "y": 0.4, **words}).set_y(0.4 + shift)
+    sketcher = Sketcher()
+    first, second = (pixels(sketcher(lambda: figure).png) for _ in range(2))
+    assert off(first, second) == 0
+    assert off(first, fresh(figure)) <= NEAR
+    assert first.min() < 200
+
+
+def test_words_and_sizes_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sketcher, figure = Sketcher(), Figure(figsize=(3.0, 2.0))
+    label = figure.text(0.1, 0.5, "")
+    sketcher(lambda: figure)
+    canvas: Any = sketcher._canvas
+    monkeypatch.setattr(type(canvas), "LIMIT", 5)
+    for number in range(12):
+        label.set_text(f"number {number}")
+        assert off(pixels(sketcher(lambda: figure).png), fresh(figure)) <= NEAR
+        assert 1 <= len(canvas._words) <= 5
+
+
+class Shell:
+    execution_count = 1
+
+
+@pytest.fixture
+def explored(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], Any, Any, type[Shell]]:
+    """An explorer with one slider: the places drawn so far, its slider, its image, and the shell whose cells run."""
+    monkeypatch.setattr(IPython.display, "display", lambda *_, **__: None)
+    shell = type("Shell", (Shell,), {})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    places: list[int] = []
+
+    def draw(k: int) -> Figure:
+        places.append(k)
+        figure, ax = plots.axes(f"At {k}", size=(3.0, 2.0))
+        ax.plot([0, 1], [0, k])
+        return figure
+
+    boxes: list[Any] = []
+    made = ipywidgets.VBox
+    monkeypatch.setattr(ipywidgets, "VBox", lambda parts: boxes.append(parts) or made(parts))
+    explore.explorer(draw, lambda k: f"A line up to {k}.", {"k": ("height", (1, 200, 1, 1))})
+    slider, image, _ = boxes[0]
+    return places, slider, image, shell
+
+
+def test_a_place_seen_before_is_not_drawn_again(explored: tuple) -> None:
+    places, slider, image, _ = explored
+    slider.value = 2
+    second = image.value
+    slider.value = 3
+    slider.value = 2
+    assert places == [1, 2, 3]
+    assert image.value == second
+
+
+def test_after_a_cell_has_run_it_is(explored: tuple) -> None:
+    places, slider, _, shell = explored
+    slider.value = 2
+    shell.execution_count += 1
+    slider.value = 1
+    slider.value = 2
+    assert places == [1, 2, 1, 2]
+
+
+def test_no_more_pictures_are_kept_than_said(explored: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explore, "KEPT", 3)
+    places, slider, _, _ = explored
+    for value in (2, 3, 1, 4, 1, 3, 2):  # 1 was looked at just before 4 came, so 2 had to go, and not 1
+        slider.value = value
+    assert places == [1, 2, 3, 4, 2]
+
+
+def test_the_registrys_activations_are_those_drawn_here() -> None:
+    assert set(NAMES) <= set(activations.names())
+    assert importlib.import_module("course_utils.sketch").__all__ == ["Sketcher"]
