@@ -165,7 +165,7 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
         "CSR, product alone": (table["dense"] / table["csr"], "0.1", "-", "o"),
         "CSR, with conversion": (
             table["dense"] / (table["csr"] + table["conversion"]),
-            "0.45",
+            "#6b7a1e",
             (0, (5, 1.6)),
             "s",
         ),
