@@ -177,19 +177,6 @@ def test_a_walk_leaves_no_trace_in_the_pictures(draw: Callable[[int], Figure]) -
     assert off(seen[0], seen[1]) > 100  # the pictures do differ
 
 
-@every
-def test_the_next_picture_takes_less_than_a_new_figure_saved(draw: Callable[[int], Figure]) -> None:
-    sketcher, quick, plain = Sketcher(), [], []
-    for place in WALK:
-        start = time.process_time()
-        sketcher(lambda place=place: draw(place))
-        middle = time.process_time()
-        fresh(draw(place))
-        quick.append(middle - start)
-        plain.append(time.process_time() - middle)
-    assert min(quick[1:]) < 0.8 * min(plain[1:])
-
-
 def test_the_figure_is_used_again_only_while_it_fits() -> None:
     sketcher, handed = Sketcher(), []
 
