@@ -3,7 +3,6 @@
 import importlib
 import io
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 

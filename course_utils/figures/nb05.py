@@ -57,7 +57,7 @@ def gates(panels: Mapping[str, Tensor]) -> Figure:
     """For each network a bool [images, units] of one layer: who is on for whom."""
     images = len(next(iter(panels.values())))
     figure, grid = plots.axes(
-        "The lower the biases, the more units are off for all, in the end a whole layer",
+        "Lower biases: more units off for all, in the end a whole layer",
         f"each row an image, each column a unit of layer 3 · blue: on · white: off · pink: off for all {images}",
         columns=len(panels), size=(7.2, 3.0), sharey=True,
     )  # fmt: skip
@@ -222,7 +222,7 @@ def by_bias(table: pd.DataFrame) -> Figure:
 def rates(table: pd.DataFrame) -> Figure:
     """The share of dead units against the learning rate, and against rate / (1 - momentum); a line a momentum."""
     figure, grid = plots.axes(
-        "With momentum units die at lower rates, but not 1 / (1 − m) times lower",
+        "Momentum lowers the deadly rate, but not by all of 1 / (1 − m)",
         "four layers, ReLU, He · marks: a network · line: mean of those still finite · ×: some or all diverged",
         columns=2, size=(7.2, 3.5), sharey=True,
     )  # fmt: skip
@@ -299,7 +299,7 @@ def cures(table: pd.DataFrame) -> Figure:
 def turnover(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """Units that died and that came back, by layer: name -> (died [depth], revived [depth])."""
     figure, grid = plots.axes(
-        "In layer 1 the dead stay dead without momentum; deeper down many come back",
+        "Without momentum layer 1's dead stay dead; many deeper ones return",
         "units that died, and that came back, in four epochs; all networks of the map that stayed finite",
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
