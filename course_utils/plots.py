@@ -161,12 +161,8 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
     with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):
         figure.savefig(canvas, format="png", dpi=DPI)
     whole = Image.open(canvas).convert("RGB")
-    # An octree keeps the few pixels of a small mark in their own colour, where a median cut would merge them.
-    image = whole.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    # It would also mix the ground with the palest greys: the corner is ground, and keeps its own colour.
-    palette, ground = bytearray(image.getpalette() or []), 3 * image.tobytes()[0]
-    palette[ground : ground + 3] = whole.tobytes()[:3]
-    image.putpalette(bytes(palette))
+    # Of Pillow's ways this one keeps both the few pixels of a small mark and the many greys of a map near their colour.
+    image = whole.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
     small = io.BytesIO()
     image.save(small, format="png", optimize=True)
     return Picture(small.getvalue(), width, height)

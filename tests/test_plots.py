@@ -135,10 +135,27 @@ def test_size_is_fixed_whatever_the_reader_has_set(size: tuple[float, float], bb
 def test_stored_picture_has_a_palette_and_is_smaller() -> None:
     image = Image.open(io.BytesIO(plots.picture(drawn()).png))
     assert image.mode == "P"
-    assert len(image.getcolors() or []) <= 64
+    assert len(image.getcolors() or []) <= plots.COLOURS
     full = io.BytesIO()
     drawn().savefig(full, format="png", dpi=144)
     assert len(plots.picture(drawn()).png) < len(full.getvalue())
+
+
+def test_stored_picture_keeps_colours_of_small_marks_and_all_greys() -> None:
+    """A palette must neither merge small marks of nine activations nor turn a smooth scale into steps."""
+    figure, (marks, scale) = plots.axes("A finding", columns=2)
+    for place, entry in enumerate(activations.registered()):
+        marks.plot([place], [0], entry.marker, color=entry.colour, ms=5)
+    scale.imshow(np.linspace(0, 1, 256)[:, None], cmap="gray", aspect="auto")
+    full = io.BytesIO()
+    figure.savefig(full, format="png", dpi=144)
+    true = np.asarray(Image.open(full).convert("RGB"), dtype=int).reshape(-1, 3)
+    kept = np.asarray(Image.open(io.BytesIO(plots.picture(figure).png)).convert("RGB"), dtype=int).reshape(
+        -1, 3
+    )
+    _, colour, count = np.unique(true, axis=0, return_inverse=True, return_counts=True)
+    often = (count >= 15)[colour.ravel()]
+    assert np.abs(kept - true)[often].max() <= 9
 
 
 @pytest.mark.parametrize("entry", list(activations.registered()), ids=activations.names())
