@@ -14,7 +14,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh html e2e bench stress colab publish clean
+.PHONY: help setup lab test lint run refresh html e2e bench stress colab mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -25,9 +25,10 @@ help:
 	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
 	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
-	@echo "  make bench      time the batched networks beside a plain loop"
+	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
 	@echo "  make colab      all notebooks with Colab's versions, then one alone as Colab opens it"
+	@echo "  make mutate     change course_utils for the worse, a line at a time: do the unit tests notice?"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
 	@echo "  make clean      remove build/, caches and $(VENV)"
@@ -86,6 +87,10 @@ stress: $(READY)
 # Makes a second environment, build/venv-colab, from .ci/constraints-colab.txt: 1.5 GB.
 colab: $(READY)
 	@$(PY) tests/stress.py colab $(ARGS)
+
+# Linux and macOS. ARGS="theory networks" picks rooms; all of them take an hour and more.
+mutate: $(READY)
+	@$(PY) tests/mutation.py $(ARGS)
 
 publish: $(READY)
 	@test -n "$(REPO)" || { echo "Say which: make publish REPO=owner/name"; exit 2; }

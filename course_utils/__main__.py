@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     refresh.add_argument(
         "--check", action="store_true", help="execute nothing; say what in the stored notebooks is not clean"
     )
-    chores.add_parser("bench", help="time the batched networks beside a plain loop", add_help=False)
+    chores.add_parser("bench", help="time the batched networks, the notebooks and the import", add_help=False)
     publish = chores.add_parser("publish", help="write the repository's name into badges and notebooks")
     publish.add_argument("repository", help="owner/name, as on GitHub")
     publish.add_argument("--branch", help="the branch that Colab and Binder open (default: as it is now)")

@@ -61,6 +61,7 @@ MORE_TESTS = {
     "plots": ("test_nb00", "test_nb01"),
     "race": ("test_nb07",),
     "saturation": ("test_nb02",),
+    "sketch": ("test_explore_speed",),
     "theory": ("test_nb03",),
     "thread": ("test_nb09",),
     "training": ("test_race",),

@@ -449,18 +449,32 @@ def test_a_stopped_notebook_that_cannot_be_kept_is_still_told(
     assert capsys.readouterr().err.startswith("Error: build/ cannot be written: ")
 
 
-def test_a_kernel_that_does_not_start_is_told(
-    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RuntimeError("Kernel died before replying to kernel_info"),
+            "01_tiny.ipynb: the kernel did not start: Kernel died before replying to kernel_info",
+        ),
+        (AssertionError(), "01_tiny.ipynb: the kernel died: it ran out of memory"),
+    ],
+)
+def test_a_kernel_that_is_not_there_is_told(
+    course: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    told: str,
 ) -> None:
     async def dead(self: execute.NotebookClient) -> None:
-        raise RuntimeError("Kernel died before replying to kernel_info")
+        raise error
 
     monkeypatch.setattr(execute.NotebookClient, "async_execute", dead)
     path = write(course, "01_tiny", notebook())
     before = path.read_bytes()
     assert execute.refresh(root=course) == 1
     said = capsys.readouterr().err
-    assert "01_tiny.ipynb: the kernel did not start: Kernel died before replying to kernel_info" in said
+    assert told in said
     assert path.read_bytes() == before
 
 

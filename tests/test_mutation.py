@@ -111,7 +111,7 @@ def test_the_table_of_tests_names_real_rooms_and_files():
     for room in rooms:
         assert all((ROOT / file).is_file() for file in mutation.tests_of(room)), room
         assert mutation.module_name(room).startswith("course_utils")
-    assert mutation.tests_of("units") == ["tests/test_units.py"] and mutation.tests_of("sketch") == []
+    assert mutation.tests_of("units") == ["tests/test_units.py"] and mutation.tests_of("unheard_of") == []
     assert mutation.module_name("exercises/__init__") == "course_utils.exercises"
 
 

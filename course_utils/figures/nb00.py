@@ -88,6 +88,7 @@ def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
     ax.set_ylabel("cross-entropy (nats)")
     ax.set_ylim(0, 2.75)
     ax.set_xlim(0, last * 1.36)
+    ax.set_xticks(range(0, last + 1, 20))
     return figure
 
 

@@ -193,8 +193,8 @@ def tails(z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: 
     for row in measured:
         seen = row > 0
         ax.plot(z[seen], row[seen], "o", color="0.35", markersize=2.8, alpha=0.6)
-    ax.plot(z, gaussian, color="#0173b2", linestyle=(0, (5, 1.6)))
-    ax.plot(z, mixture, color="#d55e00")
+    ax.plot(z, gaussian, color="0.15", linestyle=(0, (5, 1.6)))
+    ax.plot(z, mixture, color="#3d3a7a")  # no activation: it wears the colour of none
     for x in (-edge, edge):
         ax.axvline(x, color="0.5", linewidth=1, linestyle=":")
     ax.text(edge + 0.1, 0.12, "sigmoid\nlost", color=plots.MUTED, fontsize=9)

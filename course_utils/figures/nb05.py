@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from course_utils import activations, plots
@@ -40,7 +41,7 @@ def opening(panels: Mapping[str, Tensor]) -> Figure:
     """For each network [depth, width]: the share of images for which a unit is on, sorted in every layer."""
     figure, grid = plots.axes(
         "PyTorch's default kills five times as many units as He's scale",
-        "one column a unit, sorted · grey: share of the 2,000 images it is on for · red: off for every image",
+        "one column a unit, sorted · grey: share of the 2,000 images it is on for · red, hatched: off for every image",
         columns=len(panels), size=(7.2, 2.9), sharey=True,
     )  # fmt: skip
     for ax, (name, on) in zip(grid, panels.items(), strict=True):
@@ -169,13 +170,15 @@ def by_images_and_depth(
     """The share of dead units, untrained, against images and depth: name -> [knob values, seeds]."""
     figure, grid = plots.axes(
         "Fewer dead with more images, more with depth",
-        "untrained ReLU networks, five seeds · circles: PyTorch's default · triangles: the same without biases",
+        "untrained ReLU networks, five seeds · solid, circles: PyTorch's default\n"
+        "dashed, triangles: the same networks without biases",
         columns=2, size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     knobs = [(counts, by_count, "images that count as all"), (depths, by_depth, "hidden layers")]
     for ax, (values, shares, label) in zip(grid, knobs, strict=True):
-        for (_, share), colour, shape in zip(shares.items(), (DEAD, OTHERS[0]), ("o", "^"), strict=True):
-            ax.plot(values, share.mean(1), color=colour)
+        looks = ((DEAD, "o", "-"), (OTHERS[0], "^", (0, (5, 1.6))))
+        for share, (colour, shape, dash) in zip(shares.values(), looks, strict=True):
+            ax.plot(values, share.mean(1), color=colour, linestyle=dash)
             ax.plot(values, share, shape, color=colour, ms=3.4, alpha=0.5)
         ax.set_xscale("log")
         ax.set_xticks(values, [f"{v:,}" for v in values], fontsize=8.5)
@@ -220,38 +223,94 @@ def by_bias(table: pd.DataFrame) -> Figure:
 
 
 def rates(table: pd.DataFrame) -> Figure:
-    """The share of dead units against the learning rate, and against rate / (1 - momentum); a line a momentum."""
-    figure, grid = plots.axes(
-        "Momentum lowers the deadly rate, but not by all of 1 / (1 − m)",
-        "four layers, ReLU, He · marks: a network · line: mean of those still finite · ×: some or all diverged",
-        columns=2, size=(7.2, 3.5), sharey=True,
+    """The share of dead units as a map over learning rate and momentum, and as lines over rate / (1 - momentum)."""
+    figure, (left, right) = plots.axes(
+        "From momentum 0.8 on, deaths begin at about one stride",
+        "four layers, ReLU, He · left: % of units dead, mean of those of five still finite · ∅ a layer off · × diverged\n"
+        "dashed: one stride, rate / (1 − momentum) = 2 · right: marks a network, line their mean",
+        columns=2, size=(7.2, 4.0), width_ratios=(1.35, 1),
     )  # fmt: skip
-    looks = [("0.55", (0, (1.2, 1.2)), "o"), ("#7fb7dc", (0, (5, 1.6)), "s"), ("#0173b2", "-", "^")]
-    for (group, rows), (colour, dash, shape) in zip(table.groupby("momentum"), looks, strict=False):
-        momentum = float(str(group))
-        for ax, scale in zip(grid, (1.0, 1 - momentum), strict=True):
-            mean = rows.groupby("learning_rate").dead.mean()
-            x = mean.index.to_numpy(dtype=float) / scale
-            ax.plot(x, mean, color=colour, linestyle=dash, label=f"momentum {momentum:g}")
-            ax.plot(rows.learning_rate / scale, rows.dead, shape, color=colour, ms=3.6, alpha=0.6)
-            gone = rows[rows.fate == "diverged"].groupby("learning_rate").size()
-            lift = -0.05 - 0.035 * momentum
-            ax.plot(
-                gone.index.to_numpy(dtype=float) / scale,
-                np.full(len(gone), lift),
-                "x",
-                color=colour,
-                ms=5,
-                mew=1.5,
-            )
-    _log_axis(grid[0], [0.0125, 0.05, 0.2, 0.8])
-    _log_axis(grid[1], [0.05, 0.2, 0.8, 3.2])
-    grid[0].set_xlabel("learning rate")
-    grid[1].set_xlabel("stride: learning rate / (1 − momentum)")
-    grid[0].legend(loc="upper left", fontsize=8.5)
-    grid[0].set_yticks([0, 0.2, 0.4, 0.6])
-    grid[0].set_ylabel("share of units dead")
+    _map(left, table, stride=2.0)
+    looks = _momenta(table)
+    for (momentum, (colour, dash, shape)), (_, rows) in zip(
+        looks.items(), table.groupby("momentum"), strict=True
+    ):
+        mean = rows.groupby("learning_rate").dead.mean()
+        right.plot(
+            mean.index.to_numpy(dtype=float) / (1 - momentum),
+            mean,
+            color=colour,
+            linestyle=dash,
+            label=f"momentum {momentum:g}",
+        )
+        right.plot(rows.learning_rate / (1 - momentum), rows.dead, shape, color=colour, ms=3.4, alpha=0.6)
+    right.axvline(2.0, color="0.25", lw=1.2, linestyle=(0, (4, 2)))
+    _log_axis(right, [0.0125, 0.1, 0.8, 6.4])
+    right.set_xlabel("stride: rate / (1 − momentum)")
+    right.set_yticks([0, 0.2, 0.4, 0.6])
+    right.set_ylabel("share of units dead")
+    right.legend(loc="upper left", fontsize=8)
     return figure
+
+
+def _momenta(table: pd.DataFrame) -> dict[float, tuple[str, object, str]]:
+    """Colour, dash and marker of each momentum: the larger, the darker."""
+    momenta = sorted(table.momentum.unique())
+    blues = mpl.colormaps["Blues"](np.linspace(0.45, 1.0, len(momenta)))
+    dashes = [(0, (1.2, 1.2)), (0, (5, 1.6)), (0, (6, 1.5, 1.2, 1.5)), "-", (0, (2.5, 1.2))]
+    shapes = "osD^v"
+    return {
+        float(m): (mpl.colors.to_hex(blues[i]), dashes[i % 5], shapes[i % 5]) for i, m in enumerate(momenta)
+    }
+
+
+def _map(ax: Axes, table: pd.DataFrame, stride: float) -> None:
+    """Cells of momentum by rate: the dead share as colour and number, the fates as signs; a line of one stride."""
+    dead = table.pivot_table(
+        index="momentum", columns="learning_rate", values="dead", aggfunc="mean", dropna=False
+    )
+    picture = ax.imshow(
+        dead.to_numpy(),
+        cmap=mpl.colormaps["YlOrRd"].with_extremes(bad="0.75"),
+        vmin=0,
+        vmax=0.8,
+        aspect="auto",
+        origin="lower",
+    )
+    ax.grid(visible=False)
+    fates = table.groupby(["momentum", "learning_rate"]).fate
+    for row, momentum in enumerate(dead.index):
+        for column, rate in enumerate(dead.columns):
+            share = dead.loc[momentum, rate]
+            counts = fates.get_group((momentum, rate)).value_counts()
+            signs = [
+                f"{sign}{counts[fate]}"
+                for fate, sign in (("layer off", "∅"), ("diverged", "×"))
+                if fate in counts
+            ]
+            words = ([] if math.isnan(share) else [f"{100 * share:.0f}"]) + [" ".join(signs)] * bool(signs)
+            ink = "white" if share > 0.5 else "0.15"
+            written = ax.text(
+                column, row, "\n".join(words), ha="center", va="center", fontsize=8, color=ink, zorder=4
+            )
+            halo = (
+                "0.75" if math.isnan(share) else picture.cmap(picture.norm(share))
+            )  # the line passes under it
+            written.set_path_effects([withStroke(linewidth=3, foreground=halo)])
+    first, rows = math.log2(min(table.learning_rate)), np.arange(len(dead))
+    ax.plot(
+        np.log2(stride * (1 - dead.index.to_numpy())) - first,
+        rows,
+        color="0.1",
+        lw=1.6,
+        linestyle=(0, (4, 2)),
+    )
+    ax.set_xlim(-0.5, len(dead.columns) - 0.5)
+    ax.set_ylim(-0.5, len(dead) - 0.5)
+    ax.set_xticks(range(len(dead.columns)), [f"{rate:g}" for rate in dead.columns], fontsize=8)
+    ax.set_yticks(rows, [f"{momentum:g}" for momentum in dead.index])
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("momentum")
 
 
 def cures(table: pd.DataFrame) -> Figure:
@@ -336,7 +395,7 @@ def explored(
     figure, grid = plots.axes(
         f"{where}: {_percent(dead[chosen])} dead, accuracy {accuracy[chosen]:.2f}",
         "left: share of dead units, mean of those of five that stayed finite (grey: none)\n"
-        "right: the units of one network, red: dead",
+        "right: the units of one network; red, hatched: dead",
         columns=2, size=(7.2, 3.3), width_ratios=(1, 1.15),
     )  # fmt: skip
     left, right = grid
@@ -383,4 +442,11 @@ def _units(ax: Axes, on: Tensor) -> None:
     picture = torch.stack([grey] * 3, dim=-1)
     picture[rows == 0] = torch.tensor([0.75, 0.22, 0.17], dtype=torch.float64)
     ax.imshow(picture.numpy(), aspect="auto", interpolation="nearest", origin="lower")
+    if (rows == 0).any():  # hatched, so that red is not taken for a grey of its lightness
+        hatched = np.repeat((rows == 0).numpy(), 2, axis=0)
+        edges = np.repeat(np.arange(len(on) + 1) - 0.5, 2)[1:-1]
+        edges = edges + np.tile([1e-3, -1e-3], len(on))
+        across = np.arange(on.shape[1])
+        with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.5}):
+            ax.contourf(across, edges, hatched, levels=[0.5, 1.5], colors="none", hatches=["////"])
     ax.grid(visible=False)

@@ -109,7 +109,7 @@ def execute(path: Path) -> Notebook:
         why = f"took longer than {CELL_SECONDS} s"
     except TimeoutError:
         why = f"the notebook took longer than {NOTEBOOK_SECONDS} s"
-    except DeadKernelError:
+    except (DeadKernelError, AssertionError):  # nbclient asserts that its kernel is still there
         why = "the kernel died: it ran out of memory, or something ended it. Run the notebook again"
     except RuntimeError as error:  # nbclient's word for a kernel that does not answer at all
         raise NotebookError(f"{path.name}: the kernel did not start: {error}", notebook) from error
