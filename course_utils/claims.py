@@ -350,10 +350,14 @@ def overview(folder: Path | None = None) -> pd.DataFrame:
 
 
 def show(table: pd.DataFrame) -> None:
-    """Show a table with the full text of every cell, as HTML for the page and as plain text for everything else."""
+    """Show a table with the full text of every cell, as HTML for the page and as plain text for everything else.
+
+    A list of names is shown as names with commas between them, an empty one as nothing.
+    """
     import pandas as pd
     from IPython.display import display
 
+    table = table.map(lambda cell: ", ".join(cell) if isinstance(cell, list) else cell)
     with pd.option_context("display.max_colwidth", None):
         page = table.to_html(index=False, border=0, justify="left").replace(
             "<td>", '<td style="text-align: left">'

@@ -236,6 +236,8 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
         return None
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return None  # a docstring
+    if _is_dash(child):
+        return None  # for the eye; that no two activations wear the same is tested
     if isinstance(parent, ast.FormattedValue) and field == "format_spec":
         return None
     if isinstance(child, ast.Assign) and any(
@@ -276,6 +278,14 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
     ):
         return kept | {"test"}
     return kept | (place & {"test"}) if isinstance(parent, ast.BoolOp) else kept
+
+
+def _is_dash(node: ast.AST) -> bool:
+    """A dash pattern of a line, such as (0, (5, 1.6)): an offset, and lengths on and off in turn."""
+    if not (isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.elts[1], ast.Tuple)):
+        return False
+    lengths = [node.elts[0], *node.elts[1].elts]
+    return all(isinstance(n, ast.Constant) and isinstance(n.value, int | float) for n in lengths)
 
 
 def _is_type(node: ast.AST) -> bool:

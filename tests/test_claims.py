@@ -497,3 +497,10 @@ def test_a_table_is_shown_whole(shown: list) -> None:
     assert set(bundle) == {"text/html", "text/plain"}
     assert f"{long} &lt;b&gt; &amp; é" in bundle["text/html"]
     assert f"{long} <b> & é" in bundle["text/plain"]
+
+
+def test_names_in_a_table_are_not_shown_as_a_list(shown: list) -> None:
+    claims.show(pd.DataFrame({"asked": [["MAS", "Peter"], []], "count": [1, 2]}))
+    (bundle,) = shown
+    assert "MAS, Peter" in bundle["text/html"] and "[" not in bundle["text/html"] + bundle["text/plain"]
+    assert ">2</td>" in bundle["text/html"]

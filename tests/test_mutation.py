@@ -104,6 +104,11 @@ def test_the_sample_is_the_same_each_time_and_grows_with_the_count():
     assert set(places) <= {(m.line, m.column) for m in every}
 
 
+def test_a_dash_pattern_is_for_the_eye_and_other_pairs_are_not():
+    assert changes("x = plot((0, (5, 1.6)))\n") == []
+    assert len(changes("x = plot((2, (5, y)))\n")) == 2 and len(changes("x = plot((2, 5))\n")) == 2
+
+
 def test_the_table_of_tests_names_real_rooms_and_files():
     rooms = mutation.rooms()
     assert {"theory", "exercises/nb05", "figures/nb02", "maintain/execute"} <= set(rooms)
