@@ -238,7 +238,7 @@ def steeper_like(growth: float) -> Activation:
 
 
 def _solve(function: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """Where a monotone function takes the value target, by bisection; ValueError where it does not."""
+    """Where a strictly monotone function takes the value target, by bisection; ValueError where it does not."""
     start, end = function(low), function(high)
     if not min(start, end) <= target <= max(start, end):
         raise ValueError(
@@ -246,7 +246,7 @@ def _solve(function: Callable[[float], float], target: float, low: float, high: 
         )
     for _ in range(45):
         middle = (low + high) / 2
-        if (function(middle) > target) == (start > target):
+        if (function(middle) > target) == (start > end):  # a target at an end lies beyond every middle
             low = middle
         else:
             high = middle

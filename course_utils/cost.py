@@ -105,7 +105,7 @@ def race(
     """Seconds per call of each arm, on one thread: the least over rounds in which the arms take turns.
 
     In a round each arm is timed over a block of calls, of about half a millisecond, by torch.utils.benchmark (which calls
-    it a few times first, without the clock); an arm that takes more than 5 ms is timed over one call, without more ado.
+    it a few times first, without the clock); an arm that takes 5 ms or more is timed over one call, without more ado.
     Rounds go on until two in a row have bettered no arm by more than 3 %, within ``rounds``; after the least number of
     rounds they also end when ``seconds`` are over. The number of torch threads is put back.
 
@@ -127,7 +127,7 @@ def race(
         start, quiet = time.perf_counter(), 0
         timers = {name: Timer("arm()", globals={"arm": arm}) for name, arm in arms.items()}
         best = {name: timer.timeit(1).median for name, timer in timers.items()}
-        calls = {name: max(1, min(1000, math.ceil(_BLOCK / max(t, 1e-9)))) for name, t in best.items()}
+        calls = {name: min(1000, math.ceil(_BLOCK / max(t, 1e-9))) for name, t in best.items()}
         for turn in range(1, largest):
             if turn >= least and (quiet >= _QUIET or time.perf_counter() - start > seconds):
                 break

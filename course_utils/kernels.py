@@ -215,7 +215,7 @@ def _seconds(run: Callable[[], object], count: int) -> float:
 def _count(run: Callable[[], object]) -> int:
     """How many runs make a sample, from one run after a first that warms up."""
     run()
-    return max(1, math.ceil(_SAMPLE / max(_seconds(run, 1), 1e-7)))
+    return math.ceil(_SAMPLE / max(_seconds(run, 1), 1e-7))
 
 
 def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:

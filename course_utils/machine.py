@@ -22,20 +22,20 @@ def cpu_quota() -> int:
     neither, the quota is not limited.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, math.ceil(_container_limit(_CGROUP))))
+    return max(1, math.ceil(min(allowed, _container_limit(_CGROUP))))
 
 
 def _container_limit(cgroup: Path) -> float:
-    """Processors granted by the container, 1e9 when nothing is said."""
+    """Processors granted by the container, infinite when nothing is said."""
     try:
         if (cgroup / "cpu.max").is_file():
             quota, period = (cgroup / "cpu.max").read_text().split()
         else:
             quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
             period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
-        return 1e9 if quota in ("max", "-1") else int(quota) / int(period)
+        return math.inf if quota in ("max", "-1") else int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # none there, or one of another form
-        return 1e9
+        return math.inf
 
 
 def follow_quota() -> None:

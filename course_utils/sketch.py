@@ -141,7 +141,7 @@ class _Canvas(RendererAgg):
         right, bottom = (math.ceil(part.max()) + self.MARGIN for part in (corners.real, corners.imag))
         paper = RendererAgg(right - left, bottom - top, plots.PAGE)  # type: ignore[no-untyped-call]
         ink = paper.new_gc()
-        ink.set_foreground(gc.get_rgb(), isRGBA=True)
+        ink.set_foreground(gc.get_rgb())
         ink.set_antialiased(gc.get_antialiased())
         paper.draw_text(ink, x - left, y - top, *text)  # type: ignore[no-untyped-call]
         pixels = np.asarray(paper.buffer_rgba())  # type: ignore[no-untyped-call]

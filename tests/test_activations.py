@@ -275,6 +275,10 @@ def test_register_and_unregister(registry):
         ({"slope": lambda z: -3 * z**2}, "is not the derivative of its value"),
         ({"slope": lambda z: 3.01 * z**2}, "at z = .-2.3, -0.7, 0.4, 1.1, 2.3. the slope gives .15.9"),
         ({"slope": lambda z: 3 * z**2 + 0.01}, "central differences give .15.87, 1.47, 0.48, 3.63, 15.87"),
+        (
+            {"slope": lambda z: 3 * z**2 + 0.123456789},
+            "the slope gives .15.99346, 1.59346, 0.60346, 3.75346, 15.99346.,",
+        ),
         ({"slope": lambda z: torch.where(z.abs() < 1, 0, 3 * z**2)}, "is not the derivative of its value"),
         ({"slope": lambda z: torch.where(z.abs() > 2, 0, 3 * z**2)}, "is not the derivative of its value"),
         ({"slope": lambda z: z * math.nan}, "is not the derivative of its value"),
@@ -317,6 +321,7 @@ def test_formula_table_has_a_line_for_each():
     labels = ["sigmoid", "tanh", "ReLU", "leaky ReLU", "ELU", "softplus", "GELU", "SiLU", "identity"]
     assert [row.split(" | ")[0] for row in rows] == [f"| {label}" for label in labels]
     assert rows[0] == r"| sigmoid | $\frac{1}{1+e^{-z}}$ | $\sigma(z)\,(1-\sigma(z))$ | 0.25 |"
+    assert rows[8] == "| identity | $z$ | $1$ | 1 |"
     assert [row.split(" | ")[-1] for row in rows[5:8]] == ["1 |", "1.129 |", "1.1 |"]
 
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,6 +27,57 @@ def cubic():
     activations.unregister("cubic")
 
 
+@pytest.fixture
+def watch(monkeypatch):
+    """A clock that moves when told (watch.now += 1), a Timer that reads it, and how often that called what."""
+    watch = SimpleNamespace(now=100.0, blocks=[])
+
+    class Timer:
+        def __init__(self, stmt, globals):
+            assert stmt == "arm()"
+            self.arm = globals["arm"]
+
+        def timeit(self, number):
+            start = watch.now
+            for _ in range(number):
+                self.arm()
+            watch.blocks.append((self.arm, number))
+            return SimpleNamespace(median=(watch.now - start) / number)
+
+    monkeypatch.setattr(cost, "Timer", Timer)
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: watch.now))
+    return watch
+
+
+def lasting(watch, *seconds):
+    """An arm that takes these times, one after the other, and the last of them from then on."""
+    left = list(seconds)
+
+    def arm():
+        watch.now += left.pop(0) if len(left) > 1 else left[0]
+
+    return arm
+
+
+@pytest.fixture
+def races(monkeypatch):
+    """No race is run: what it is asked for is noted, and every arm takes a second."""
+    noted = []
+
+    def race(arms, rounds, **options):
+        noted.append((arms, rounds, options))
+        return dict.fromkeys(arms, 1.0)
+
+    monkeypatch.setattr(cost, "race", race)
+    return noted
+
+
+def flops(take):
+    with FlopCounterMode(display=False) as counter:
+        take()
+    return counter.get_total_flops()
+
+
 @pytest.mark.parametrize("name", activations.names())
 def test_routines_are_the_registry_s_functions(name):
     z = torch.linspace(-6, 6, 401, dtype=torch.float64)
@@ -41,8 +93,11 @@ def test_routines_are_the_registry_s_functions(name):
 
 @pytest.mark.parametrize("name", activations.names())
 def test_backward_is_what_autograd_does(name):
-    z = torch.randn(300, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    grad = torch.randn(300, generator=torch.Generator().manual_seed(2))
+    far = torch.linspace(
+        -30, 30, 121, dtype=torch.float64
+    )  # with 0, and beyond where routines go straight on
+    z = torch.cat([far, torch.randn(179, generator=torch.Generator().manual_seed(1))]).requires_grad_()
+    grad = torch.randn(300, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     h = cost.kernel(name).forward(z)
     (wanted,) = torch.autograd.grad(h, z, grad)
     assert torch.equal(cost.kernel(name).backward(grad, z.detach(), h.detach()), wanted)
@@ -52,6 +107,7 @@ def test_backward_is_what_autograd_does(name):
 def test_backward_needs_what_it_says(name):
     z, grad, nothing = torch.randn(50), torch.randn(50), torch.full((50,), math.nan)
     routine = cost.kernel(name)
+    assert routine.needs in ("", "z", "h")
     h = routine.forward(z)
     wanted = routine.backward(grad, z, h)
     spared = (z if "z" in routine.needs else nothing, h if "h" in routine.needs else nothing)
@@ -110,6 +166,86 @@ def test_race_stops_when_nothing_gets_better(monkeypatch):
     assert len(rounds) == 19
 
 
+def test_two_rounds_in_a_row_without_an_arm_bettered_end_it(monkeypatch):
+    times = {
+        "steady": iter([1e-12] * 9),
+        "better": iter([t * 1e-12 for t in (8, 4, 3.9, 2, 1.95, 1.94, 1, 1, 1)]),
+    }
+    monkeypatch.setattr(cost, "_clock", lambda arm, *_: next(times[arm()]))
+    found = cost.race({"steady": lambda: "steady", "better": lambda: "better"}, (1, 9), seconds=100)
+    assert found == {
+        "steady": 1e-12,
+        "better": 1.94e-12,
+    }  # quiet: the third round, then the fifth and the sixth
+
+
+def test_three_percent_exactly_is_no_better(monkeypatch):
+    turns = []
+    monkeypatch.setattr(cost, "_clock", lambda *_: turns.append(1) or 1e-12 * (1 - 0.03) ** (len(turns) - 1))
+    cost.race({"a": lambda: None}, (1, 9), seconds=100)
+    assert len(turns) == 3  # the first betters the timer's, the second and the third do not
+
+
+def test_short_arms_are_called_often_within_a_block(watch):
+    seconds = {"none": 0.0, "1.1": 1.1e-6, "110": 1.1e-4, "300": 3e-4, "900": 9e-4, "4000": 4e-3}
+    arms = {name: lasting(watch, each) for name, each in seconds.items()}
+    found = cost.race(arms, (2, 2))
+    assert found == pytest.approx(seconds)
+    names = {arm: name for name, arm in arms.items()}
+    assert [(names[arm], number) for arm, number in watch.blocks[:6]] == [(name, 1) for name in arms]
+    often = [("none", 1000), ("1.1", 455), ("110", 5), ("300", 2), ("900", 1), ("4000", 1)]
+    assert [(names[arm], number) for arm, number in watch.blocks[6:]] == often
+
+
+def test_from_five_milliseconds_one_call_is_timed(watch):
+    watch.now = 0.0
+    arm = lasting(watch, 5e-3)
+    assert cost.race({"a": arm}, (3, 3)) == {"a": pytest.approx(5e-3)}
+    assert watch.blocks == [(arm, 1)] and watch.now == pytest.approx(3 * 5e-3)
+
+
+def test_arms_take_turns_first_one_way_then_the_other(watch):
+    turns = []
+    arms = {name: lambda name=name: turns.append(name) or lasting(watch, 1.0)() for name in "abc"}
+    cost.race(arms, (4, 4))
+    assert "".join(turns) == "abc" + "abc" + "cba" + "abc"
+
+
+def test_rounds_end_with_the_seconds(watch):
+    falling = [2.0**-k for k in range(20)]  # always better
+
+    def calls(rounds, seconds):
+        start, arm = len(watch.blocks), lasting(watch, *falling)
+        taken = cost.race({"a": arm}, rounds, seconds)["a"]
+        assert len(watch.blocks) == start + 1  # slow: the timer calls once, the rest is not its own
+        return falling.index(taken) + 1
+
+    assert calls((1, 20), 0.5) == 1  # over already
+    assert calls((1, 20), 1.25) == 2  # 1 + 1/2
+    assert calls((1, 20), 1.5) == 3  # over is more than
+    assert calls((4, 20), 0.5) == 4 and calls((4, 4), 9.0) == 4  # the least, the largest
+    assert calls((1, 6), 9.0) == 6
+
+
+def test_without_seconds_the_least_number_of_rounds_is_run(watch):
+    arm = lasting(watch, 1e-3)
+    cost.race({"a": arm}, (1, 9), seconds=0.0)
+    assert [number for _, number in watch.blocks] == [1]
+    watch.blocks.clear()
+    cost.race({"a": lasting(watch, 0.0)}, (1, 9), seconds=0.0)  # no time passes: nothing is over
+    assert [number for _, number in watch.blocks] == [1, 1000, 1000]
+
+
+def test_a_race_of_its_own_accord(watch):
+    falling = [2.0 ** -(k + 4) for k in range(40)]
+    arm = lasting(watch, *falling)
+    assert cost.race({"a": arm})["a"] == falling[11]  # at most twelve rounds
+    assert cost.race({"a": lasting(watch, 1.0, 0.9, 0.8, 0.7)})["a"] == pytest.approx(0.8)  # at least three
+    hasty = lasting(watch, 0.5, 0.4, 0.3, 0.2, 0.15, 0.12, 0.1)
+    assert cost.race({"a": hasty})["a"] == pytest.approx(0.15)  # after 1.55 s
+    assert cost.race({"a": lasting(watch, 1e-9)})["a"] == pytest.approx(1e-9, rel=1e-4)
+
+
 def test_slow_arms_are_called_once_a_round():
     calls = []
     cost.race({"slow": lambda: (calls.append(1), time.sleep(0.006))}, (3, 3), 0.0)
@@ -120,6 +256,11 @@ def test_slow_arms_are_called_once_a_round():
 def test_race_refuses_rounds(rounds):
     with pytest.raises(ValueError, match="round"):
         cost.race({"a": lambda: None}, rounds)
+
+
+def test_race_refuses_a_largest_number_of_rounds():
+    with pytest.raises(ValueError, match=r"^rounds must be a whole number"):
+        cost.race({"a": lambda: None}, (3, 4.0))
 
 
 def test_race_refuses():
@@ -140,7 +281,31 @@ def test_element_times_structure():
 
 def test_element_times_are_per_element(monkeypatch):
     monkeypatch.setattr(cost, "race", lambda arms, rounds: dict.fromkeys(arms, 1e-6))
-    assert cost.element_times(["relu"], [10])["nanoseconds"].tolist() == pytest.approx([100, 100])
+    assert cost.element_times(["relu"], [10])["nanoseconds"].tolist() == pytest.approx([100, 100], rel=1e-12)
+
+
+def test_element_times_asks_for_its_rounds_and_draws_by_the_seed(races):
+    def drawn(**options):
+        cost.element_times(["identity"], [1000], **options)
+        return races[-1][0]["identity forward"]()
+
+    assert torch.equal(drawn(), drawn(seed=0)) and not torch.equal(drawn(), drawn(seed=1))
+    assert races[0][1] == (3, 10)
+    cost.element_times(["identity"], [5], (2, 4))
+    assert races[-1][1] == (2, 4)
+    assert drawn().dtype == torch.float32 and drawn().shape == (1000,)
+    assert abs(drawn().mean()) < 0.1 and abs(drawn().std() - 1) < 0.1
+
+
+def test_both_passes_are_the_routines_of_the_activation(races):
+    cost.element_times(["sigmoid", "gelu", "identity"], [50])
+    ((arms, _, _),) = races
+    z, g = arms["identity forward"](), arms["identity backward"]()
+    for name in ("sigmoid", "gelu"):
+        h = arms[f"{name} forward"]()
+        assert torch.equal(h, cost.kernel(name).forward(z))
+        assert torch.equal(arms[f"{name} backward"](), cost.kernel(name).backward(g, z, h))
+    assert not torch.equal(z, g)
 
 
 def test_element_times_refuses():
@@ -168,9 +333,11 @@ def test_caches(monkeypatch, tmp_path):
     ):
         write_cache(tmp_path, index, *row)
     write_cache(tmp_path, 7, "?", "Data", "1K")
-    write_cache(tmp_path, 8, 4, "Data", "")
-    assert cost.caches() == {"L1": 48 * 1024, "L2": 1024, "L3": 2 * 2**20}
-    assert list(cost.caches()) == ["L1", "L2", "L3"]
+    write_cache(tmp_path, 8, 5, "Data", "")
+    write_cache(tmp_path, 9, 4, "Unified", "3G")
+    (tmp_path / "index95").mkdir()
+    assert cost.caches() == {"L1": 48 * 1024, "L2": 1024, "L3": 2 * 2**20, "L4": 3 * 2**30}
+    assert list(cost.caches()) == ["L1", "L2", "L3", "L4"]
 
 
 def test_the_real_caches():
@@ -184,9 +351,14 @@ def test_the_real_caches():
 @settings(max_examples=8, deadline=None)
 def test_flops_are_those_that_torch_counts(width, depth, batch, inputs, outputs):
     take = cost.step("relu", width, depth, batch, inputs, outputs)
-    with FlopCounterMode(display=False) as counter:
-        take()
-    assert counter.get_total_flops() == cost.step_flops(width, depth, batch, inputs, outputs)
+    assert flops(take) == cost.step_flops(width, depth, batch, inputs, outputs)
+
+
+def test_defaults_of_a_step():
+    usual = {"depth": 3, "batch": 250, "inputs": 196, "outputs": 10}
+    counted = 2 * 250 * 2 * (2 * 196 + 3 * 2 * 2 + 3 * 10)
+    assert cost.step_flops(2) == cost.step_flops(2, **usual) == counted == flops(cost.step("relu", 2))
+    assert cost.step("relu", 2)() == cost.step("relu", 2, **usual, seed=0)()
 
 
 def test_a_step_learns():
@@ -198,18 +370,43 @@ def test_a_step_learns():
     assert cost.step("tanh", width=8, depth=2, batch=20, inputs=6, seed=1)() != losses[0]
 
 
+def test_a_step_is_sgd_with_momentum(monkeypatch):
+    given_to = []
+    usual = torch.optim.SGD
+    monkeypatch.setattr(torch.optim, "SGD", lambda p, **options: given_to.extend(p) or usual(p, **options))
+    take = cost.step("tanh", width=8, depth=2, batch=2000, inputs=6, outputs=3)
+    assert [list(p.shape) for p in given_to] == [[8, 6], [8], [8, 8], [8], [3, 8], [3]]
+    weights, biases = given_to[::2], given_to[1::2]
+    assert not any(bias.any() for bias in biases)
+    for weight, fan_in in zip(weights[:2], (6, 8), strict=True):
+        assert weight.detach().std().item() == pytest.approx(math.sqrt(2 / fan_in), rel=0.25)
+    slopes, moved = [], []
+    for _ in range(2):
+        take()
+        slopes.append([bias.grad.clone() for bias in biases])
+        moved.append([bias.detach().clone() for bias in biases])
+    assert all(weight.grad.any() for weight in weights)
+    for first, second, once, twice in zip(*slopes, *moved, strict=True):
+        assert first.any()
+        torch.testing.assert_close(second, first, rtol=1e-3, atol=1e-5)  # so small a step changes nothing
+        torch.testing.assert_close(once, -1e-6 * first)
+        torch.testing.assert_close(twice, -1e-6 * (first + second + 0.9 * first))
+
+
 @pytest.mark.parametrize("name", ["width", "depth", "batch", "inputs", "outputs"])
 @pytest.mark.parametrize("size", [0, 1.5, True])
 def test_sizes_below_one(name, size):
-    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number"):
         cost.step("relu", **{"width": 4, name: size})
-    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number"):
         cost.step_flops(**{"width": 4, name: size})
 
 
 def test_step_times_structure():
     table = cost.step_times([4, 6], ["relu", "sigmoid", "gelu"], depth=2, batch=5, rounds=SMALL)
     assert table["width"].tolist() == [4, 4, 4, 6, 6, 6]
+    assert list(table.columns) == ["width", "activation", "rest", "alone", "share", "step"]
+    assert table["activation"].tolist() == ["relu", "sigmoid", "gelu"] * 2
     assert table["step"].isna().tolist() == [False, False, True] * 2
     assert (table["rest"].groupby(table["width"]).nunique() == 1).all()
     assert table["share"].tolist() == pytest.approx(
@@ -217,10 +414,27 @@ def test_step_times_structure():
     )
 
 
-def test_step_times_count_every_layer(monkeypatch):
-    monkeypatch.setattr(cost, "race", lambda arms, *_, **__: dict.fromkeys(arms, 1.0))
+def test_step_times_count_every_layer(races):
     table = cost.step_times([4], ["relu"], ["relu"], depth=3)
     assert table[["rest", "alone", "share", "step"]].values.tolist() == [[1.0, 6.0, 6 / 7, 1.0]]
+
+
+def test_step_times_of_its_own_accord(races):
+    table = cost.step_times([2], ["relu", "identity", "sigmoid"])
+    assert table["step"].tolist() == pytest.approx([1, math.nan, 1], nan_ok=True)
+    (steps, rounds, options), (passes, other_rounds, _) = races
+    assert list(steps) == ["rest", "relu", "sigmoid"] and rounds == other_rounds == (5, 15)
+    assert options == {"seconds": 4.0}
+    assert {flops(take) for take in steps.values()} == {cost.step_flops(2, depth=3, batch=250)}
+    assert passes["identity forward"]().shape == (250, 2)
+    assert steps["rest"]() != steps["relu"]() != steps["sigmoid"]()
+
+
+def test_step_times_give_each_pass_its_own_time(monkeypatch):
+    times = {"rest": 10.0, "relu": 20.0, "relu forward": 1.0, "relu backward": 2.0}
+    monkeypatch.setattr(cost, "race", lambda arms, *_, **__: {name: times[name] for name in arms})
+    table = cost.step_times([4], ["relu"], ["relu"], depth=5)
+    assert table[["rest", "alone", "share", "step"]].values.tolist() == [[10.0, 15.0, 0.6, 20.0]]
 
 
 @pytest.mark.parametrize(
@@ -240,10 +454,13 @@ def test_kept_bytes_counts_each_storage_once_and_whole():
     assert cost.kept_bytes(lambda: torch.exp(torch.sin(x)), [x]) == 400
     assert cost.kept_bytes(lambda: x + 1) == 0
     assert cost.kept_bytes(lambda: torch.sin(x.double())) == 800
+    assert cost.kept_bytes(lambda: torch.sin(x).sum().backward()) == 400  # a whole backward pass can be run
+    torch.testing.assert_close(x.grad, torch.cos(x.detach()))
 
 
 NETWORK = {"sigmoid": 4, "tanh": 4, "relu": 4, "identity": 4}
 ALONE = {"identity": 0}
+IN_PLACE = {"relu": 4, "sigmoid": 4, "tanh": 4, "elu": 4, "leaky_relu": 4, "silu": 8}
 
 
 @pytest.mark.parametrize("name", activations.names())
@@ -254,8 +471,8 @@ def test_kept_per_unit(name):
 
 
 def test_kept_in_place():
-    found = {name: cost.kept_per_unit(name, in_place=True) for name in ("relu", "sigmoid", "elu", "silu")}
-    assert found == {"relu": 4, "sigmoid": 4, "elu": 4, "silu": 8}
+    found = {name: cost.kept_per_unit(name, in_place=True) for name in IN_PLACE}
+    assert found == IN_PLACE
     with pytest.raises(ValueError, match="no in-place gelu"):
         cost.kept_per_unit("gelu", in_place=True)
     with pytest.raises(ValueError, match="batch must be a whole number"):
@@ -279,16 +496,57 @@ def test_sparse_times_have_the_zeros_they_say(monkeypatch):
     assert all((h >= 0).all() for h in seen)
 
 
-@pytest.mark.parametrize("zeros", [[], [1.5], [-0.1], [math.nan]])
+def test_sparse_times_of_its_own_accord(races, monkeypatch):
+    seen = []
+    products = cost._products
+    monkeypatch.setattr(cost, "_products", lambda *both: seen.append(both) or products(*both))
+    table = cost.sparse_times([0.5])
+    ((_, rounds, _),) = races
+    ((h, weight),) = seen
+    assert h.shape == (250, 1024) and weight.shape == (1024, 1024) and rounds == (3, 8)
+    assert float(weight.std() * 32) == pytest.approx(1, abs=0.01)  # products as large as what goes into them
+    assert float(h[h > 0].square().mean()) == pytest.approx(1, abs=0.05)
+    for seed in (0, 1):
+        cost.sparse_times([0.5], batch=4, width=30, seed=seed)
+    cost.sparse_times([0.5], batch=4, width=30)
+    (one, _), (other, _), (usual, _) = seen[1:]
+    assert torch.equal(one, usual) and not torch.equal(one, other)
+    assert 0 < table["off"].item() < 1e-5
+
+
+@pytest.mark.parametrize("which", ["dense", "csr"])
+def test_sparse_times_tell_the_larger_difference(races, monkeypatch, which):
+    def products(h, weight):
+        exact = h.double() @ weight.double()
+        wrong = exact.clone()
+        wrong[0, 0] -= 0.25 * exact.abs().max()
+        return {"dense": lambda: exact, "csr": lambda: exact} | {which: lambda: wrong}
+
+    monkeypatch.setattr(cost, "_products", products)
+    assert cost.sparse_times([0.5], batch=6, width=20)["off"].tolist() == pytest.approx([0.25])
+    for seed in range(4):  # large and small numbers alike
+        assert cost.sparse_times([0], 1, 1, seed=seed)["off"].tolist() == pytest.approx([0.25])
+
+
+def test_the_products_that_are_timed():
+    h = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+    weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    arms = cost._products(h, weight)
+    assert arms["dense"]().tolist() == arms["csr"]().tolist() == [[6.0, 8.0], [1.0, 2.0], [0.0, 0.0]]
+    assert arms["conversion"]().layout == torch.sparse_csr
+    assert torch.equal(arms["conversion"]().to_dense(), h)
+
+
+@pytest.mark.parametrize("zeros", [[], [1.5], [-0.1], [math.nan], [0.5, 1.5]])
 def test_sparse_times_refuses_shares(zeros):
     with pytest.raises(ValueError, match="from 0 to 1"):
         cost.sparse_times(zeros)
 
 
 def test_sparse_times_refuses_sizes():
-    with pytest.raises(ValueError, match="width must be"):
+    with pytest.raises(ValueError, match=r"^width must be"):
         cost.sparse_times([0.5], width=0)
-    with pytest.raises(ValueError, match="batch must be"):
+    with pytest.raises(ValueError, match=r"^batch must be"):
         cost.sparse_times([0.5], batch=-1)
 
 
@@ -296,6 +554,7 @@ def test_speed_up_at():
     zeros, curve = [0.5, 0.7, 0.9], [0.5, 1, 4]
     assert [cost.speed_up_at(zeros, curve, at) for at in zeros] == pytest.approx(curve)
     assert cost.speed_up_at(zeros, curve, 0.8) == pytest.approx(2)
+    assert cost.speed_up_at([0.5, 0.9], [2, 32], 0.6) == pytest.approx(4)  # two are enough
     for at in (0.4, 0.95, math.nan):
         with pytest.raises(ValueError, match=r"from 0\.5 to 0\.9"):
             cost.speed_up_at(zeros, curve, at)
@@ -307,8 +566,10 @@ def test_speed_up_at():
         ([0.5], [1]),
         ([0.5, 0.6], [1]),
         ([0.6, 0.5], [1, 2]),
+        ([0.5, 0.55, 0.55], [1, 2, 3]),
         ([0.5, 0.6], [0, 1]),
         ([0.5, 0.6], [1, math.nan]),
+        ([0.5, 0.6], [1, math.inf]),
     ],
 )
 def test_curves_that_are_none(zeros, speed_up):

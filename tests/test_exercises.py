@@ -1,5 +1,6 @@
 """Exercises: every form of a right answer is read, and no answer whatever stops the notebook."""
 
+import dataclasses
 import math
 import sys
 import types
@@ -161,6 +162,12 @@ def test_a_tensor_in_any_form(answer: Any) -> None:
     assert value.tolist() == [[1, 2.5], [-3, 0]]
 
 
+def test_a_list_of_tensors_with_a_gradient_or_of_both_kinds() -> None:
+    weight = torch.tensor([1.0, 2.5], requires_grad=True)
+    assert tensor([weight, 2 * weight], (2, 2)).tolist() == [[1, 2.5], [2, 5]]
+    assert tensor([torch.tensor(1.0), 2.5], (2,)).tolist() == [1, 2.5]
+
+
 def test_a_mask_counts_as_zeros_and_ones() -> None:
     assert tensor(torch.tensor([True, False]), (2,)).tolist() == [1, 0]
     assert tensor([True, False], (2,)).tolist() == [1, 0]
@@ -250,6 +257,17 @@ def test_a_function_of_two(answer: Any) -> None:
     assert function(answer, Z, Z + 1).tolist() == (Z**2 + Z + 1).tolist()
 
 
+def test_inputs_of_different_lengths_are_not_cut() -> None:
+    assert "The function fails" in off(function, lambda a, b: math.pow(a, 2) + float(b), Z, Z[:3])
+
+
+@pytest.mark.parametrize("layout", ["to_sparse", "to_mkldnn"])
+def test_numbers_in_any_layout(layout: str) -> None:
+    value = torch.tensor([[0.0, 2.5], [-3.0, 0.0]])
+    assert tensor(getattr(value, layout)(), (2, 2)).tolist() == value.tolist()
+    assert function(lambda z: getattr(z.float().reshape(1, -1), layout)(), Z).tolist() == Z.tolist()
+
+
 def test_in_place_on_arrays_does_no_harm_either() -> None:
     def wipe(z: Any) -> Any:
         if not isinstance(z, np.ndarray):
@@ -294,6 +312,11 @@ def no_return_for_numbers(z: Any) -> None:
 )
 def test_a_function_without_return(answer: Any) -> None:
     assert off(function, answer, Z) == "The function gives back None; does its def end in a return?"
+
+
+def test_a_function_that_returns_for_some_numbers_alone() -> None:
+    hint = off(function, lambda z: [1.0 if v > 0 else None for v in z.tolist()], Z)
+    assert hint.startswith("What the function gives back is not right. A tensor of numbers is asked for")
 
 
 @pytest.mark.parametrize(
@@ -407,6 +430,11 @@ def test_an_unknown_exercise_lists_the_known(invented: None, name: str) -> None:
         check(name, 1)
 
 
+def test_an_exercise_stays_as_it_is() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        exercises.exercises("01")["1.1"].right = "whatever you say"  # type: ignore[misc]
+
+
 def test_the_known_ones_are_listed_for_a_real_notebook() -> None:
     with pytest.raises(ValueError, match=r"no exercise '1\.9'; this notebook has 1\.1, 1\.2, 1\.3"):
         check("1.9", ...)
@@ -455,6 +483,13 @@ def test_no_strange_answer_stops_a_notebook(name: str, capsys: pytest.CaptureFix
     assert all(
         line[len(name) + 2 :].startswith(("not yet. ", "not answered yet", "right. ")) for line in replies
     )
+
+
+def test_a_sparse_tensor_is_a_tensor() -> None:
+    half = torch.tensor([0.0, 0.5]).to_sparse()
+    assert torch.equal(tensor(half, (2,)), torch.tensor([0.0, 0.5], dtype=torch.float64))
+    given = torch.zeros(2, dtype=torch.float64)
+    assert torch.equal(function(lambda z: half, given), torch.tensor([0.0, 0.5], dtype=torch.float64))
 
 
 anything = st.recursive(

@@ -165,6 +165,8 @@ def test_no_control(shown: list) -> None:
         (1, 8, float("nan"), 2),
         (1, 8, 1, float("nan")),
         (1, float("inf"), 1, 2),
+        (-1e308, 1e308, 1, 0),  # farther apart than a number can say
+        (0, 1.7e308, 1.7e308, 0),
         (1, 8, 1),
         (1, 8, 1, 2, 3),
         (1, 8, None, 2),
@@ -184,3 +186,94 @@ def test_an_empty_list_of_words(shown: list, control: Any) -> None:
     with pytest.raises(ValueError, match="the list of words for 'kind' is empty"):
         explorer(draw, words, {**CONTROLS, "kind": ("kind", control)})
     assert shown == []
+
+
+class Counted:
+    """In place of the sketcher: what is drawn is a place's number, and each drawing is counted."""
+
+    def __init__(self, drawn: list[int]) -> None:
+        self.drawn = drawn
+
+    def __call__(self, draw: Any) -> plots.Picture:
+        self.drawn.append(draw())
+        return plots.Picture(b"picture %d of place %d" % (len(self.drawn), self.drawn[-1]), 4, 3)
+
+
+class Shell:
+    """In place of IPython's: how many cells have been run."""
+
+    def __init__(self) -> None:
+        self.execution_count = 1
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Shell:
+    found = Shell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: found)
+    return found
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The places drawn so far, in their order."""
+    places: list[int] = []
+    monkeypatch.setattr("course_utils.sketch.Sketcher", lambda: Counted(places))
+    return places
+
+
+def counting() -> Any:
+    return explorer(lambda k: k, lambda k: f"Place {k}.", {"k": ("place", (1, 500, 1, 1))})
+
+
+def test_a_place_seen_before_comes_from_memory(shown: list, shell: Shell, drawn: list[int]) -> None:
+    redraw = counting()
+    first, second = redraw(k=1), redraw(k=2)
+    assert (redraw(k=1), redraw(k=2)) == (first, second) and drawn == [1, 2]
+    assert live(shown[0][0])[1].value == first.png == b"picture 1 of place 1"
+
+
+def test_a_cell_run_since_may_have_changed_the_picture(shown: list, shell: Shell, drawn: list[int]) -> None:
+    redraw = counting()
+    before = redraw(k=1)
+    shell.execution_count += 1
+    assert redraw(k=1).png != before.png and drawn == [1, 1]
+
+
+def test_without_a_shell_pictures_are_remembered_too(
+    shown: list, drawn: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    redraw = counting()
+    assert redraw(k=3) == redraw(k=3) and drawn == [1, 3]
+
+
+def test_the_64_latest_pictures_are_kept(shown: list, shell: Shell, drawn: list[int]) -> None:
+    redraw = counting()
+    for k in range(1, 65):
+        redraw(k=k)
+    redraw(k=1)  # looked at again: now 2 is the oldest
+    assert drawn == list(range(1, 65))
+    redraw(k=65)
+    for k in (1, *range(3, 66)):
+        redraw(k=k)
+    assert drawn == list(range(1, 66))
+    redraw(k=2)
+    assert drawn[65:] == [2]
+
+
+def test_whole_numbers_make_a_slider_of_whole_numbers(shown: list, drawn: list[int]) -> None:
+    explorer(lambda k: k, lambda k: f"Place {k}.", {"k": ("place", (1, 9, 2, 3))})
+    (slider,), image = live(shown[0][0])
+    assert type(slider).__name__ == "IntSlider" and type(slider.value) is int
+    assert (slider.description, slider.min, slider.max, slider.step, slider.value) == ("place", 1, 9, 2, 3)
+    assert (image.format, image.width, image.height) == ("png", "4", "3")
+
+
+@pytest.mark.parametrize(
+    "control",
+    [(1, 8, 2, 1), (1, 8, 2, 8), (3, 3, 1, 3), (1.0, 8.0, 0.5, 1.0), (-1e308, 0.5e308, 1e300, -1e308)],
+)
+def test_a_slider_may_start_at_either_end(shown: list, drawn: list[int], control: Any) -> None:
+    explorer(lambda k: 0, lambda k: f"Place {k}.", {"k": ("place", control)})
+    (slider,), _ = live(shown[0][0])
+    assert (slider.min, slider.max, slider.step, slider.value) == control

@@ -3,6 +3,7 @@
 import importlib
 import io
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,12 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from course_utils import activations, explore, plots
 from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09
-from course_utils.sketch import Sketcher
+from course_utils.sketch import Sketcher, _Canvas
 
 NAMES = ["sigmoid", "relu", "tanh", "gelu"]
 VERDICTS = ["holds", "fails", "depends", "unproven"]
@@ -158,7 +161,11 @@ def off(one: np.ndarray, other: np.ndarray) -> int:
 
 def as_laid_out_first(draw: Callable[[int], Figure], place: int) -> Figure:
     """The figure of a place from nothing, its axes where those of the first place came to lie."""
-    first, figure = draw(WALK[0]), draw(place)
+    return as_laid_out(draw(WALK[0]), draw(place))
+
+
+def as_laid_out(first: Figure, figure: Figure) -> Figure:
+    """That figure, its axes where those of the first come to lie."""
     first.set_dpi(plots.PAGE)
     first.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -184,9 +191,10 @@ def test_the_figure_is_used_again_only_while_it_fits() -> None:
         handed.append(figure)
         return figure
 
-    for options in ({}, {}, {"columns": 2}, {"columns": 2, "sharey": True}, {"size": (5.0, 2.5)}):
+    two = {"columns": 2}
+    for options in ({}, {}, two, two, {**two, "sharey": True}, {"size": (5.0, 2.5)}):
         sketcher(lambda options=options: one(**options))
-    assert [a is b for a, b in itertools.pairwise(handed)] == [True, False, False, False]
+    assert [a is b for a, b in itertools.pairwise(handed)] == [True, False, True, False, False]
     other = Sketcher()
     other(lambda: one(size=(5.0, 2.5)))
     assert handed[-1] is not handed[-2]  # each explorer has its own
@@ -206,6 +214,34 @@ def test_a_figure_that_grew_axes_is_not_used_again() -> None:
         sketcher(barred)
     assert handed[0] is not handed[1]
     assert [len(figure.axes) for figure in handed] == [2, 2]
+
+
+def test_colours_and_limits_start_anew_on_the_used_figure() -> None:
+    sketcher = Sketcher()
+
+    def lines(place: int) -> Figure:
+        figure, ax = plots.axes("Lines", size=(4.0, 2.5))
+        ax.set_ylabel("size")
+        for slope in (1, -1):
+            ax.plot([0, place], [0, slope * place], lw=5)  # in the colours of the cycle
+        if place == 1:
+            ax.set_xlim(-9, 9)
+            ax.set_ylim(-3, 7)
+        return figure
+
+    for place in (1, 2, 40):
+        seen = pixels(sketcher(lambda place=place: lines(place)).png)
+        figure = as_laid_out(lines(1), lines(place))
+        assert off(seen, fresh(figure)) <= NEAR, place
+        assert figure.axes[0].get_xlim() == (-9, 9) or place > 1
+
+
+def test_a_picture_is_small_and_its_figure_keeps_its_dots_to_the_inch() -> None:
+    figure = Figure(figsize=(4.0, 2.5), dpi=77)
+    figure.text(0.5, 0.5, "word")
+    picture = Sketcher()(lambda: figure)
+    assert (picture.width, picture.height) == (400, 250) and figure.dpi == 77
+    assert len(picture.png) < 0.1 * 400 * 250 * 3
 
 
 def test_two_figures_in_one_picture_are_two() -> None:
@@ -251,6 +287,7 @@ def test_after_an_error_in_the_drawing_all_is_as_it_was() -> None:
         {"s": "italic fff", "style": "italic", "fontsize": 17},
         {"s": "beyond the right edge of the page, where it is cut", "x": 0.7},
         {"s": "boxed", "bbox": {"facecolor": "yellow"}},
+        {"s": "jagged", "antialiased": False, "rotation": 20},
     ],
     ids=lambda words: str(words["s"])[:6],
 )
@@ -275,6 +312,52 @@ def test_words_and_sizes_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch)
         label.set_text(f"number {number}")
         assert off(pixels(sketcher(lambda: figure).png), fresh(figure)) <= NEAR
         assert 1 <= len(canvas._words) <= 5
+        assert 1 <= len(canvas._sizes) <= 6  # a word is measured before it is drawn
+
+
+def test_a_word_is_drawn_once_for_all_places_that_are_whole_pixels_apart() -> None:
+    figure = Figure(figsize=(4.0, 2.5))
+    for x, y in ((0.25, 0.2), (0.5, 0.4), (0.75, 0.6)):
+        figure.text(x, y, "word")
+    figure.text(0.25, 0.8, "other")
+    figure.text(0.251, 0.803, "other")  # 0.4 pixels to the right, 0.75 higher up
+    sketcher = Sketcher()
+    assert off(pixels(sketcher(lambda: figure).png), fresh(figure)) <= NEAR
+    canvas: Any = sketcher._canvas
+    assert [key[0] for key in canvas._words] == ["word", "other", "other"]
+    assert all(0 <= part < 1 for key in canvas._words for part in key[-2:])  # of a pixel, right and down
+
+
+@pytest.mark.parametrize("angle", [0, 37, 90, 200])
+def test_the_paper_of_a_word_is_a_margin_wider_than_the_word(angle: float) -> None:
+    canvas, prop, words = _Canvas(400, 250), FontProperties(size=17, style="italic"), "fjord, gjpq"
+    width, height, descent = canvas.get_text_width_height_descent(words, prop, False)
+    assert descent > 0 and height > descent
+    left, top, paper = canvas._word(canvas.new_gc(), 0.3, 0.6, words, prop, angle, False, None)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    ends = [(along, down) for along in (0, width) for down in (descent - height, descent)]
+    across = [along * cos + down * sin for along, down in ends]
+    downward = [down * cos - along * sin for along, down in ends]
+    margin = canvas.MARGIN
+    assert left == math.floor(min(across)) - margin and top == math.floor(min(downward)) - margin
+    assert paper.shape == (
+        math.ceil(max(downward)) + margin - top,
+        math.ceil(max(across)) + margin - left,
+        4,
+    )
+    ink = paper[..., 3]
+    assert ink.max() > 200
+    assert not any(edge.any() for edge in (ink[0], ink[-1], ink[:, 0], ink[:, -1])), "no letter is cut"
+
+
+def test_words_are_plain_unless_said_to_be_a_formula() -> None:
+    for ismath in ({}, {"ismath": False}, {"ismath": True}):
+        papers = []
+        for kind in (_Canvas, RendererAgg):
+            paper = kind(60, 40) if kind is _Canvas else kind(60, 40, plots.PAGE)
+            paper.draw_text(paper.new_gc(), 5, 30, "$x^2$", FontProperties(size=12), 0, **ismath)
+            papers.append(np.asarray(paper.buffer_rgba(), int)[..., 3])
+        assert off(*papers) <= NEAR and papers[0].max() > 200
 
 
 class Shell:

@@ -1,10 +1,11 @@
 """Products that skip zeros against the dense product; timings are looked at for their form alone."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from course_utils import kernels, networks
@@ -23,12 +24,47 @@ def test_all_ways_agree(batch: int, share: float) -> None:
 
 
 @given(st.integers(1, 6), st.integers(1, 30), st.floats(0, 1))
+@example(3, 15, 0.1)  # half a zero more than four; as floats (0.1 * 3) * 15 > 4.5 = 0.1 * 45
 def test_the_share_of_zeros_is_exact(batch: int, fan_in: int, share: float) -> None:
     h = kernels.sparse_activations(batch, fan_in, share)
-    assert int((h == 0).sum()) == round(share * batch * fan_in) and bool((h >= 0).all())
-    assert kernels.zeros(h) == pytest.approx(round(share * batch * fan_in) / (batch * fan_in))
+    count = round(share * (batch * fan_in))
+    assert int((h == 0).sum()) == count and bool((h >= 0).all())
+    assert kernels.zeros(h) == pytest.approx(count / (batch * fan_in))
     needed = [i for i in range(fan_in) if any(h[b, i] != 0 for b in range(batch))]
     assert kernels.rows_needed(h).tolist() == needed
+
+
+def test_what_is_not_zero_is_half_a_normal_distribution() -> None:
+    h = kernels.sparse_activations(100, 200, 0.0)
+    assert 0 < h.min() < 0.001 and h.dtype == torch.float32 and h.shape == (100, 200)
+    assert h.mean().item() == pytest.approx(math.sqrt(2 / math.pi), abs=0.02)
+    assert h.square().mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_keep_largest_looks_along_the_last_axis_whatever_the_shape() -> None:
+    z = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(0)) + 0.1
+    for count in (1, 4, 5, 9):
+        kept = kernels.keep_largest(count)(z)
+        assert ((kept > 0).sum(-1) == min(count, 5)).all()
+        for one, many in ((z[0], kept[0]), (z[1, 2], kept[1, 2])):
+            assert torch.equal(kernels.keep_largest(count)(one), many)
+
+
+def test_one_example_is_summed_where_its_rows_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+    usual = torch.nn.functional.embedding_bag
+
+    def bag(which: torch.Tensor, *rest: torch.Tensor, **options: object) -> torch.Tensor:
+        rows.extend(which.tolist())
+        return usual(which, *rest, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "embedding_bag", bag)
+    w = torch.arange(6.0).view(3, 2)
+    assert kernels.gather(torch.tensor([[2.0, 0.0, 1.0]]), w).tolist() == [[4.0, 7.0]]
+    assert rows == [[0, 2]]
+    assert kernels.gather(torch.tensor([[0.0, 0.0, 0.0]]), w).tolist() == [[0.0, 0.0]]
+    assert kernels.gather(torch.tensor([[2.0, 0.0, 1.0], [0.0, 0.0, 1.0]]), w).tolist() == [[4, 7], [4, 5]]
+    assert rows == [[0, 2]]
 
 
 def test_keep_largest() -> None:
@@ -55,6 +91,8 @@ def test_keep_largest() -> None:
 def test_seeds_matter() -> None:
     one, same, other = (kernels.sparse_activations(3, 20, 0.5, seed) for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
+    usual, nought = kernels.sparse_activations(3, 20, 0.5), kernels.sparse_activations(3, 20, 0.5, seed=0)
+    assert torch.equal(usual, nought) and not torch.equal(usual, one)
 
 
 def test_race_is_a_tidy_table() -> None:
@@ -65,6 +103,86 @@ def test_race_is_a_tidy_table() -> None:
     assert found["zeros"].tolist() == [0.25] * 3 + [0.75] * 3
     assert found["way"].tolist() == ["CSR", "CSR + conversion", "gather"] * 2
     assert (found["speed_up"] > 0).all() and torch.get_num_threads() == threads
+
+
+def test_the_largest_seed() -> None:
+    assert kernels.sparse_activations(1, 4, 0.5, 2**63 - 1).shape == (1, 4)
+    with pytest.raises(ValueError, match="a seed must be"):
+        kernels.sparse_activations(1, 4, 0.5, 2**63)
+
+
+def test_race_on_a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each speed-up is the median over repeats of dense time over other time, of the same repeat."""
+    clock, turns = SimpleNamespace(now=10.0), []
+    # h -> way -> seconds of each call: two that do not count, then of the repeats
+    times = {
+        1.0: {"dense": [9, 9, 12, 6, 24], "CSR": [1, 1, 3, 2, 2], "conversion": [1, 1, 1, 1, 4], "gather": [9, 9, 6, 6, 6]},
+        2.0: {"dense": [9, 9, 1, 1, 1], "CSR": [9, 9, 4, 4, 4], "conversion": [9, 9, 4, 4, 4], "gather": [9, 9, 2, 2, 2]},
+    }  # fmt: skip
+
+    def ways(h: torch.Tensor, w: torch.Tensor) -> dict[str, object]:
+        which = h[0, 0].item()
+        left = {name: list(each) for name, each in times[which].items()}
+
+        def run(name: str) -> None:
+            turns.append((which, name))
+            clock.now += left[name].pop(0)
+
+        return {name: lambda name=name: run(name) for name in left}
+
+    monkeypatch.setattr(kernels, "_ways", ways)
+    monkeypatch.setattr(kernels, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    found = kernels.race([torch.ones(2, 3), 2 * torch.ones(2, 3)], torch.ones(3, 4), repeats=3)
+    # dense over CSR: 4, 3, 12; over CSR + conversion: 3, 2, 4; over gather: 2, 1, 4
+    assert found["speed_up"].tolist() == pytest.approx([4, 3, 2, 1 / 4, 1 / 8, 1 / 2])
+    turn = [(which, name) for which in (1.0, 2.0) for name in ("dense", "CSR", "conversion", "gather")]
+    assert turns == [each for each in turn for _ in range(2)] + turn * 3
+
+
+def test_race_repeats_seven_times_and_short_products_within_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, calls = SimpleNamespace(now=0.0), dict.fromkeys(["dense", "CSR", "conversion", "gather"], 0)
+    lasts = {"dense": 3e-4, "CSR": 0.0, "conversion": 1.1e-3, "gather": 1.1e-5}
+
+    def run(name: str) -> None:
+        calls[name] += 1
+        clock.now += lasts[name]
+
+    monkeypatch.setattr(kernels, "_ways", lambda h, w: {name: lambda name=name: run(name) for name in lasts})
+    monkeypatch.setattr(kernels, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    speed_ups = kernels.race([torch.ones(2, 3)], torch.ones(3, 4))["speed_up"].tolist()
+    samples = {name: (count - 2) / 7 for name, count in calls.items()}  # two calls settle how many
+    assert samples == {"dense": 4, "CSR": 10_000, "conversion": 1, "gather": 91}
+    # a product too quick for the clock counts as a nanosecond for all calls of a sample
+    assert speed_ups == pytest.approx([3e-4 / 1e-13, 3e-4 / 1.1e-3, 3e-4 / 1.1e-5], rel=1e-6)
+
+
+def test_race_uses_one_thread_and_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    usual = kernels.dense
+
+    def dense(h: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        seen.add(
+            (torch.get_num_threads(), torch.is_inference_mode_enabled(), h.is_contiguous(), w.is_contiguous())
+        )
+        return usual(h, w)
+
+    monkeypatch.setattr(kernels, "dense", dense)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        kernels.race([torch.ones(3, 2).T], torch.ones(4, 3).T, repeats=1)
+        assert torch.get_num_threads() == 2 and seen == {(1, True, True, True)}
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_products_that_are_timed() -> None:
+    h, w = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    ways = kernels._ways(h, w)
+    assert list(ways) == ["dense", "CSR", "conversion", "gather"]
+    for name in ("dense", "CSR", "gather"):
+        assert torch.equal(ways[name](), torch.tensor([[6.0, 8.0], [1.0, 2.0], [0.0, 0.0]]))
+    assert ways["conversion"]().layout == torch.sparse_csr
 
 
 @pytest.mark.parametrize(
@@ -80,11 +198,17 @@ def test_break_even(speed_ups: list[float], expected: float) -> None:
     assert kernels.break_even([0.5, 0.7, 0.9], speed_ups) == pytest.approx(expected)
 
 
+def test_break_even_counts_from_the_last_time_it_was_slow() -> None:
+    assert kernels.break_even([0.2, 0.4, 0.6, 0.8], [0.5, 2.0, 0.25, 2.0]) == pytest.approx(0.6 + 0.2 * 2 / 3)
+    assert kernels.break_even([0.2, 0.4, 0.6, 0.8], [0.5, 0.25, 0.5, 2.0]) == pytest.approx(0.7)
+    assert kernels.break_even([0.2, 0.6], [0.5, 1.0]) == pytest.approx(0.6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kernels.sparse_activations(0, 3, 0.5), "batch must be .* got 0"),
-        (lambda: kernels.sparse_activations(1, 2.0, 0.5), "fan_in must be .* got 2.0"),
+        (lambda: kernels.sparse_activations(0, 3, 0.5), "^batch must be .* got 0"),
+        (lambda: kernels.sparse_activations(1, 2.0, 0.5), "^fan_in must be .* got 2.0"),
         (lambda: kernels.sparse_activations(1, 3, 1.5), "between 0 and 1, got 1.5"),
         (lambda: kernels.sparse_activations(1, 3, 0.5, -1), "a seed must be .* got -1"),
         (lambda: kernels.zeros(torch.ones(0, 3)), r"no entries, its shape is \[0, 3\]"),
@@ -97,7 +221,10 @@ def test_break_even(speed_ups: list[float], expected: float) -> None:
         (lambda: kernels.race([torch.ones(2, 3)], torch.ones(3, 1), 0), "repeats must be .* got 0"),
         (lambda: kernels.break_even([0.5], [1.0]), "two or more shares"),
         (lambda: kernels.break_even([0.5, 0.5], [1.0, 2.0]), "must rise"),
+        (lambda: kernels.break_even([0.5, 0.7, 0.6], [1.0, 2.0, 3.0]), "must rise"),
         (lambda: kernels.break_even([0.5, 0.6], [1.0, -2.0]), "finite numbers above 0"),
+        (lambda: kernels.break_even([0.5, 0.6], [0.0, 2.0]), "finite numbers above 0"),
+        (lambda: kernels.break_even([0.5, 0.6], [1.0, math.inf]), "finite numbers above 0"),
     ],
 )
 def test_bad_input(call, message: str) -> None:

@@ -1,6 +1,7 @@
 """How many threads: quotas read from made-up container folders."""
 
 import os
+import platform
 
 import pytest
 import torch
@@ -39,6 +40,7 @@ def cores(monkeypatch, tmp_path):
         ("50000 100000\n", 1),
         ("800000 200000", 4),
         ("max 100000\n", 64),
+        ("0 100000", 1),
         ("9900000 100000\n", 64),
         ("", 64),
         ("rubbish 100000", 64),
@@ -73,10 +75,19 @@ def test_affinity_counts(cores, monkeypatch):
     assert machine.cpu_quota() == 2
 
 
+def test_it_is_this_process_whose_affinity_counts(cores, monkeypatch):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("no affinity on this system")
+    monkeypatch.setattr(os, "sched_getaffinity", {0: {1, 2, 3}}.__getitem__)  # 0: whoever asks
+    assert machine.cpu_quota() == 3
+
+
 def test_without_affinity_the_cores_count(cores, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert machine.cpu_quota() == 1
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert machine.cpu_quota() == 6
 
 
 def test_the_real_quota():
@@ -123,3 +134,13 @@ def test_threads_refuses(count):
 def test_describe_is_one_line():
     line = machine.describe()
     assert "\n" not in line and f"{torch.get_num_threads()} torch threads" in line and "Python 3." in line
+
+
+def test_describe_word_for_word(cores, monkeypatch):
+    write(cores, cpu_dot_max="300000 100000")
+    monkeypatch.setattr(torch, "__version__", "2.99.1+cu900")  # which wheel it is does not matter
+    capability = torch.backends.cpu.get_cpu_capability()
+    assert machine.describe() == (
+        f"{platform.system()} {platform.machine()}, 3 processors granted, {torch.get_num_threads()} torch threads, "
+        f"{capability}, torch 2.99.1, Python {platform.python_version()}"
+    )

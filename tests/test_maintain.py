@@ -300,6 +300,27 @@ def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
     assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
 
 
+@pytest.mark.parametrize(("given", "then"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_first_cell_has_torch_wait_in_peace_unless_told(
+    course: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], then: str
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    code = (
+        bootstrap.cell_source()
+        + "\nprint('torch' in sys.modules, os.environ['GOMP_SPINCOUNT'], sys.path[0], sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=course / "notebooks",
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[:2] == ["False", then]
+    assert Path(done.stdout.splitlines()[2]).resolve() == course.resolve()
+
+
 # --- executing -------------------------------------------------------------------------------------
 
 

@@ -167,10 +167,9 @@ def test_no_signal_is_zero_and_not_nan() -> None:
 @pytest.mark.parametrize("size", [1e-200, 1e-30, 1.0, 1e200])
 def test_norms_neither_under_nor_overflow(size: float) -> None:
     values = size * torch.tensor([[[3.0, 0.0], [0.0, -4.0]], [[0.0, 0.0], [0.0, 0.0]]], dtype=torch.float64)
-    assert measure._norm(values, (1, 2)).tolist() == pytest.approx([5 * size, 0.0])
-    assert measure._rms([values[:, :, :1], values])[:, 0].tolist() == pytest.approx(
-        [3 * size / math.sqrt(2), 5 * size / 2]
-    )
+    assert (measure._norm(values, (1, 2)) / size).tolist() == pytest.approx([5, 0])
+    rms = measure._rms([values[:, :, :1], values])[:, 0] / size
+    assert rms.tolist() == pytest.approx([3 / math.sqrt(2), 5 / 2])
 
 
 @pytest.mark.parametrize("name", ["z", "h", "dz", "dw"])
@@ -268,6 +267,9 @@ def test_layer_norm_growth_is_batched_networks_growth() -> None:
     batched = measure.gradient_factor("tanh", 1.0, "layer", 128, 12, range(6), 8).log().mean().item()
     assert loop == pytest.approx(batched, abs=0.01)
     assert measure.layer_norm_growth("relu", 16, 6, [3, 4], 2).shape == (2,)
+    assert torch.equal(
+        measure.layer_norm_growth("relu", 4, 5), measure.layer_norm_growth("relu", 4, 5, [0, 1, 2, 3, 4])
+    )
     told = measure.layer_norm_growth("relu", width=256, depth=20, examples=16, seeds=[3])
     assert torch.equal(measure.layer_norm_growth("relu", seeds=[3]), told), "the sizes unless told otherwise"
 
@@ -289,6 +291,28 @@ def test_log_norm_by_hand(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
         by_hand.append((h.double().square().sum((1, 2)) / first.double().square().sum((1, 2))).log())
     torch.testing.assert_close(found, torch.cat(by_hand), rtol=1e-5, atol=1e-5)
     assert found.dtype == torch.float64
+
+
+def test_log_norm_keeps_every_network_in_range_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Network i with weights 10^-3i or 10^3i times as large: its log moves by that much per layer, and no other's."""
+    plain, drawn = measure.log_norm(16, 20, count=3), torch.randn
+    for power in (-3, 3):
+
+        def scaled(*size: int, power: int = power, **options: torch.Generator) -> torch.Tensor:
+            return drawn(*size, **options) * 10.0 ** (power * torch.arange(3)).view(3, 1, 1)
+
+        monkeypatch.setattr(torch, "randn", scaled)
+        moved = measure.log_norm(16, 20, count=3)
+        by = 2 * 20 * math.log(10) * power * torch.arange(3, dtype=torch.float64)
+        torch.testing.assert_close(moved, plain + by, rtol=0, atol=1e-3)
+
+
+def test_log_norm_unless_told_otherwise() -> None:
+    assert torch.equal(measure.log_norm(2, 6), measure.log_norm(2, 6, count=200, seed=0))
+    assert measure.log_norm_variance(2, 6) == measure.log_norm_variance(2, 6, count=200, seed=0)
+    share = measure.born_dead(2, 6)
+    assert share == measure.born_dead(2, 6, count=2000, seed=0)
+    assert (2000 * share).is_integer() and 0 < share < 1
 
 
 def test_deep_and_narrow_logs_are_minus_infinity_where_the_signal_died() -> None:
@@ -321,6 +345,10 @@ def test_jacobian_against_autograd(orthogonal: bool) -> None:
 def test_random_weights() -> None:
     gaussian = measure._weights(torch.Generator().manual_seed(0), 3, 60, 2.0)
     assert gaussian.shape == (3, 60, 60)
+    generator = torch.Generator().manual_seed(0)
+    assert torch.equal(
+        gaussian, torch.randn(gaussian.shape, generator=generator, dtype=torch.float64) * (2 / math.sqrt(60))
+    )
     assert gaussian.std().item() == pytest.approx(2 / math.sqrt(60), rel=0.03)
     rotated = measure._weights(torch.Generator().manual_seed(0), 3, 60, 2.0, orthogonal=True)
     eye = torch.eye(60, dtype=torch.float64).expand(3, -1, -1)

@@ -9,28 +9,37 @@ from course_utils import plots
 from course_utils.exercises import check
 from course_utils.figures import nb00
 
+RIGHT = [
+    ("0.1", math.log(10)), ("0.1", 2.3), ("0.1", "2.303"), ("0.1", math.log(10) + 0.0049), ("0.1", math.log(10) - 0.0049),
+    ("0.2", "c"), ("0.2", " (C)."),
+    ("0.3", math.exp(-1)), ("0.3", 0.368), ("0.3", "0.37"), ("0.3", math.exp(-1) - 0.0049),
+]  # fmt: skip
+WRONG = [
+    ("0.1", 0.1, "number of classes"), ("0.1", 10, "number of classes"), ("0.1", 10.2, "probability 1/10"),
+    ("0.1", 0.3, "probability 1/10"), ("0.1", 1, "base 10"), ("0.1", 0.992, "base 10"), ("0.1", 1.5, "probability 1/10"),
+    ("0.1", math.log2(10), "bits"), ("0.1", 3.315, "bits"), ("0.1", 3.6, "probability 1/10"), ("0.1", -2.303, "wrong sign"),
+    ("0.1", -2.9, "probability 1/10"), ("0.1", 2.31, "probability 1/10"), ("0.1", 2.29, "probability 1/10"),
+    ("0.1", 2.6, "probability 1/10"), ("0.1", "x", "number"),
+    ("0.2", "a", "Something learns"), ("0.2", "b", "Is it alone"), ("0.2", "d", "learns nothing"),
+    ("0.2", "e", "one letter: a, b, c, d."),
+    ("0.3", math.e, "minus"), ("0.3", math.e + 0.019, "minus"), ("0.3", 3.2, "write 0.032"), ("0.3", 0.1, "ln 10"),
+    ("0.3", 0.5, "ln 2"), ("0.3", 0.2, "Solve"), ("0.3", 0.6, "Solve"), ("0.3", 37, "write 0.37 for 37 %"),
+    ("0.3", 100, "write 1 for 100 %"), ("0.3", 101, "at most 1; this is 101"), ("0.3", 1, "Solve"),
+    ("0.3", math.exp(-1) + 0.006, "Solve"), ("0.3", "x", "number"),
+]  # fmt: skip
 
-@pytest.mark.parametrize("answer", [math.exp(-1), 0.368, "0.37"])
-def test_probability_right(answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    check("0.3", answer)
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
+    check(number, answer)
     assert "right." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (math.e, "minus"),
-        (0.1, "ln 10"),
-        (0.5, "ln 2"),
-        (0.2, "Solve"),
-        (37, "write 0.37 for 37 %"),
-        (101, "at most 1; this is 101"),
-        (1, "Solve"),
-        ("x", "number"),
-    ],
-)
-def test_probability_wrong(answer: object, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    check("0.3", answer)
+@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
+def test_wrong_answers_are_told_what_is_off(
+    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(number, answer)
     said = capsys.readouterr().out
     assert "not yet." in said and hint in said
 

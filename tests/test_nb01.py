@@ -134,6 +134,26 @@ def test_wrong_with_the_hint_that_fits(
     assert "\n" not in reply
 
 
+Z_TRIED = [-6.0, -2.5, -1.0, -0.3, 0.2, 0.9, 2.0, 5.5]
+TRIED: dict[str, tuple[Any, list[float]]] = {
+    "1.2": (torch.sigmoid, Z_TRIED),
+    "1.4": (lambda h: 1 - h**2, [-0.9, -0.3, 0.25, 0.5, 0.99]),
+    "1.5": (activations.get("silu").derivative, Z_TRIED),
+    "1.6": (lambda z: 2 * torch.relu(z), Z_TRIED),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "point"), [(number, point) for number, (_, points) in TRIED.items() for point in points]
+)
+def test_wrong_at_a_single_point_is_wrong(
+    capsys: pytest.CaptureFixture[str], number: str, point: float
+) -> None:
+    right = TRIED[number][0]
+    reply = said(capsys, number, lambda z: right(z) + (z == point))
+    assert f"not yet. At {'h' if number == '1.4' else 'z'} = {point:g} it gives " in reply
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_different_mistakes_get_different_hints(capsys: pytest.CaptureFixture[str], number: str) -> None:
     replies = {said(capsys, number, answer) for name, answer, _ in WRONG if name == number}

@@ -32,9 +32,13 @@ RIGHT: list[tuple[str, Any]] = [
     ("2.3", NINE),
     ("2.3", 9.01),
     ("2.3", torch.tensor([9.0])),
+    ("2.3", NINE + 0.059),
+    ("2.3", NINE - 0.059),
     ("2.4", lambda a: 2 / (1 + a**2)),
     ("2.4", lambda a: 1 / ((1 + math.pow(a, 2)) / 2)),
     ("2.5", 6.8),
+    ("2.5", 6.9),
+    ("2.5", 6.7),
     ("2.5", 4.585 / norm.ppf(0.75)),
     ("2.6", lambda W, b: (4 * W, 4 * b)),
     ("2.6", lambda W, b: [torch.mul(W, 4), b + b + b + b]),
@@ -47,8 +51,11 @@ RIGHT: list[tuple[str, Any]] = [
 WRONG: list[tuple[str, Any, str]] = [
     ("2.1", "a", "flat only far out"),
     ("2.1", "c", "flat on a whole side"),
-    ("2.1", 0.25, "Answer with one letter"),
+    ("2.1", 0.25, "Answer with one letter: a, b, c."),
     ("2.2", 4.585, "A function of k is asked for"),
+    ("2.2", 4.6, "A function of k is asked for"),
+    ("2.2", 5.5, "A function is asked for"),
+    ("2.2", lambda k: WIDTH / 2 / k, "half of its maximum"),
     ("2.2", "4.585/k", "A function is asked for"),
     ("2.2", lambda k: 4 * torch.acosh(5 * k**0.5) / k, "between the two edges"),
     ("2.2", lambda k: EDGE / k, "a factor k in front"),
@@ -65,20 +72,40 @@ WRONG: list[tuple[str, Any, str]] = [
     ("2.3", 18.02, "Twice too far"),
     ("2.3", 19.06, "for float64"),
     ("2.3", 44.4, "leaves the range of float32"),
-    ("2.3", 5, "not yet 0"),
-    ("2.3", 12, "0 already"),
+    ("2.3", 5, "At z = 5 autograd gives a number that is not yet 0. Ask"),
+    ("2.3", 12, "At z = 12 autograd gives 0 already, and so it does a little before. Ask"),
+    ("2.3", NINE + 0.07, "0 already"),
+    ("2.3", NINE - 0.07, "not yet 0"),
+    ("2.3", -9.6, "At z = -9.6"),
+    ("2.3", 8.5, "At z = 8.5"),
+    ("2.3", 16.2, "At z = 16.2"),
+    ("2.3", 17.2, "At z = 17.2"),
+    ("2.3", 18.4, "At z = 18.4"),
+    ("2.3", 19.6, "At z = 19.6"),
+    ("2.3", 40, "At z = 40"),
+    ("2.3", 40.5, "leaves the range of float32"),
     ("2.4", lambda a: (1 + a**2) / 2, "mean of φ′² itself"),
     ("2.4", lambda a: (2 / (1 + a**2)) ** 0.5, "a standard deviation"),
     ("2.4", lambda a: 2 / (1 + a), "You averaged the slope"),
     ("2.4", lambda a: 1 / (1 + a**2), "weight 1/2"),
     ("2.4", lambda a: 2 + 0 * a, "not at every slope"),
-    ("2.4", lambda a: 3 + 0 * a, "yours gives 3"),
+    ("2.4", lambda a: 2 / (1 + a**2) + (a == 0.01), "not at every slope"),
+    ("2.4", lambda a: 3 - 10 * a, "yours gives 3."),
+    ("2.4", lambda a: a[:3], "For 5 slopes it should give 5 numbers; it gives 3."),
     ("2.4", 2, "A function is asked for"),
     ("2.5", 4.585, "32 % are beyond it"),
+    ("2.5", 4.61, "32 % are beyond it"),
+    ("2.5", 6.95, "needs a smaller scale"),
+    ("2.5", 6.65, "needs a larger scale"),
+    ("2.5", 2.3, "half the edge"),
+    ("2.5", 3.14, "divide, not multiply"),
+    ("2.5", 3.2, "needs a larger scale"),
     ("2.5", 2.29, "half the edge"),
     ("2.5", 3.09, "divide, not multiply"),
-    ("2.5", 5, "needs a larger scale"),
-    ("2.5", 9, "needs a smaller scale"),
+    ("2.5", 5, "There the sigmoid loses 35.9 % of its units; half needs a larger scale"),
+    ("2.5", 9, "There the sigmoid loses 61.0 % of its units; half needs a smaller scale"),
+    ("2.5", 0.5, "half needs a larger scale"),
+    ("2.5", 0, "above 0"),
     ("2.5", -1, "above 0"),
     ("2.6", lambda W, b: (4 * W, b), "The weights are right"),
     ("2.6", lambda W, b: (W, 4 * b), "The bias is right"),
@@ -86,12 +113,15 @@ WRONG: list[tuple[str, Any, str]] = [
     ("2.6", lambda W, b: (W / 4, b / 4), "The other way round"),
     ("2.6", lambda W, b: (W, b), "as it was"),
     ("2.6", lambda W, b: (2 * W, 2 * b), "Neither square nor root"),
+    ("2.6", lambda W, b: (16 * W, 16 * b), "Neither square nor root"),
     ("2.6", lambda W, b: (4 * W, b + 1), "The bias would not"),
     ("2.6", lambda W, b: (W + 4, 4 * b), "The weights would not"),
     ("2.6", lambda W, b: 4 * W, "Return two things"),
+    ("2.6", lambda W, b: 4 * W[:2], "Return two things"),
+    ("2.6", lambda W, b: (4 * W, 4 * b, 4), "Return two things"),
     ("2.6", lambda W, b: (4 * W, "b"), "one of yours is a str"),
     ("2.6", lambda W, b: (b, W), "The shape should stay [5, 3]"),
-    ("2.6", lambda W: 4 * W, "The function fails"),
+    ("2.6", lambda W: 4 * W, "The function fails when it is called with W and b: TypeError: "),
     ("2.6", "add 4 to every bias", "A function of (W, b)"),
     ("2.7", lambda s: 2 * torch.special.ndtr(math.log(0.01) / s), "flat on the left only"),
     ("2.7", lambda s: 1 - torch.special.ndtr(math.log(0.01) / s), "share of usable units"),
@@ -99,7 +129,14 @@ WRONG: list[tuple[str, Any, str]] = [
     ("2.7", lambda s: torch.special.ndtr(-4.4 / s), "At scale 4 it should be about 0.12"),
     ("2.7", lambda s: torch.special.ndtr(-EDGE / s), "you used the sigmoid's edge"),
     ("2.7", lambda s: s, "between 0 and 1"),
+    ("2.7", lambda s: s / 8, "between 0 and 1"),
+    ("2.7", lambda s: (s - 1) / 16, "between 0 and 1"),
+    ("2.7", lambda s: s / 16, "At scale 4 it should be about 0.12, yours gives 0.25. "),
+    ("2.7", lambda s: (s - 0.5) / 16, "At scale 4 it should be about 0.12, yours gives 0.22. "),
+    ("2.7", lambda s: 0.4 + 0 * s, "At scale 4 it should be about 0.12, yours gives 0.40. "),
     ("2.7", lambda s: torch.exp(-s), "should grow with the scale"),
+    ("2.7", lambda s: s / 16 - 0.6 * (s > 10), "should grow with the scale"),
+    ("2.7", lambda s: s[:4], "For 6 scales it should give 6 shares; it gives 4."),
     ("2.7", 0.5, "A function is asked for"),
 ]
 
@@ -115,6 +152,23 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     reply = said(capsys, number, answer)
     assert reply.startswith(f"{number}: not yet. ") and hint in reply
+
+
+TRIED: dict[str, tuple[Any, list[float]]] = {
+    "2.2": (lambda k: 2 * torch.acosh(5 * torch.sqrt(k)) / k, [0.5, 1.0, 2.0, 4.0, 10.0]),
+    "2.4": (lambda a: 2 / (1 + a**2), [0.0, 0.01, 0.25, 0.5, 1.0]),
+    "2.7": (lambda s: torch.special.ndtr(math.log(0.01) / s), [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "point"), [(number, point) for number, (_, points) in TRIED.items() for point in points]
+)
+def test_wrong_at_a_single_point_is_wrong(
+    capsys: pytest.CaptureFixture[str], number: str, point: float
+) -> None:
+    right = TRIED[number][0]
+    assert "not yet." in said(capsys, number, lambda v: right(v) + 0.1 * (v == point))
 
 
 @pytest.mark.parametrize("number", list(exercises.exercises("02")))

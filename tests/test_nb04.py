@@ -1,5 +1,6 @@
 """Notebook 04's exercises and figures."""
 
+import math
 import time
 
 import pytest
@@ -24,26 +25,45 @@ def bias(share, scale):
 
 
 RIGHT = [
-    ("4.1", "b"), ("4.1", "(B)"), ("4.2", "c"), ("4.3", shares), ("4.3", lambda h: [float(s) for s in shares(h)]),
-    ("4.3", lambda h: torch.stack(shares(h))),
-    ("4.4", bias), ("4.5", "2/3"), ("4.5", 0.667), ("4.6", lambda s, b: s**b),
+    ("4.1", "b"), ("4.1", "(B)"),
+    ("4.2", "c"),
+    ("4.3", shares), ("4.3", lambda h: [float(s) for s in shares(h)]), ("4.3", lambda h: torch.stack(shares(h))),
+    ("4.4", bias),
+    ("4.5", "2/3"), ("4.5", 0.667),
+    ("4.6", lambda s, b: s**b),
 ]  # fmt: skip
 WRONG = [
     ("4.1", "a", "does not pass itself on"), ("4.1", "c", "as often negative"), ("4.1", "d", "side of 0"),
-    ("4.2", "a", "weights"), ("4.2", "b", "dead"), ("4.2", "d", "Small is not zero"),
+    ("4.1", "e", "one letter: a, b, c, d."),
+    ("4.2", "e", "one letter: a, b, c, d."), ("4.2", "a", "weights"), ("4.2", "b", "dead"), ("4.2", "d", "Small is not zero"),
     ("4.3", lambda h: shares(h)[::-1], "other order"), ("4.3", lambda h: (1 - shares(h)[0], 0.25), "*not* zero"),
-    ("4.3", lambda h: (0.75, 0.2), "examples"), ("4.3", lambda h: (0.75, 0.75), "once more"),
+    ("4.3", lambda h: (0.75, 0.2), "A unit is a column"), ("4.3", lambda h: (0.75, 0.75), "once more"),
     ("4.3", lambda h: (0.75, 1.0), "some example"), ("4.3", lambda h: (0.5, 0.25), "15 are zero"),
     ("4.3", lambda h: (0.75, 0.4), "4 units"), ("4.3", lambda h: shares(h)[0], "Two numbers"),
     ("4.3", lambda h: (shares(h)[0], (h.mean(0) < 1e-3).double().mean()), "however weakly"),
     ("4.3", lambda h: ((h < 1e-6).double().mean(), (h.mean(0) < 1e-3).double().mean()), "1e-9"),
-    ("4.3", lambda h: None, "return"), ("4.3", lambda h: 1, "Two numbers"),
+    ("4.3", lambda h: (0.25, 0.25), "*not* zero"), ("4.3", lambda h: (0.9, 0.25), "says 0.9."),
+    ("4.3", lambda h: (0.75, 0.3), "says 0.3."), ("4.3", lambda h: (0.75, 0.6), "says 0.6."),
+    ("4.3", lambda h: (0.75, 0.9), "says 0.9."), ("4.3", lambda h: (0.3, 0.7), "15 are zero"),
+    ("4.3", lambda h: (0.75, 0), "says 0."), ("4.3", lambda h: (0.75, 1.5), "says 1.5."),
+    ("4.3", lambda h: "ab", "Two numbers"), ("4.3", lambda h: b"ab", "Two numbers"),
+    ("4.3", lambda h: (0.75, 0.25, 0), "Two numbers"), ("4.3", lambda h: {0.75, 0.25}, "Two numbers"),
+    ("4.3", lambda h: torch.tensor(0.75), "Two numbers"), ("4.3", lambda h: (0.25, 0.6), "*not* zero"),
+    ("4.3", lambda h: (0.8, 0.25), "1e-9"), ("4.3", lambda h: None, "return"), ("4.3", lambda h: 1, "Two numbers"),
     ("4.3", 3, "function of h"), ("4.3", lambda h: h.nope, "AttributeError"),
     ("4.4", lambda s, k: -bias(s, k), "sign"), ("4.4", lambda s, k: -torch.special.ndtri(s), "scale of 1"),
     ("4.4", lambda s, k: -torch.special.ndtri(s) / k, "Divided"), ("4.4", lambda s, k: s, "solve for b"),
-    ("4.5", 66, "between 0 and 1"), ("4.5", "1/3", "*non*-zero"), ("4.5", 0.5, "4 bytes"), ("4.5", 0.75, "Close"),
-    ("4.5", 0.1, "4 + 8"), ("4.6", lambda s, b: 1 - s**b, "*needed*"), ("4.6", lambda s, b: s, "one image"),
-    ("4.6", lambda s, b: (1 - s) ** b, "*on*"), ("4.6", lambda s, b: s * b, "multiplied"), ("4.6", lambda s, b: 0 * s, "1/256"),
+    ("4.4", lambda s, k: s[:2], "should give 5 biases; it gives [2]."),
+    ("4.4", lambda s, k: bias(s, k) / (s != 0.3), "infinity"), ("4.4", lambda s, k: bias(s, k) * math.nan, "NaN"),
+    ("4.4", lambda s, k: torch.special.ndtri(s), "scale of 1"), ("4.4", lambda s, k: bias(s, k) + 0.02, "below −2"),
+    ("4.5", 1.01, "between 0 and 1"), ("4.5", 1, "Dense: 4 bytes"), ("4.5", 0.9, "Dense: 4 bytes"),
+    ("4.5", 0.6, "Dense: 4 bytes"), ("4.5", 0.4, "Dense: 4 bytes"), ("4.5", 0, "Dense: 4 bytes"), ("4.5", -1, "Dense: 4 bytes"),
+    ("4.5", 0.68, "Dense: 4 bytes"), ("4.5", 66, "between 0 and 1"), ("4.5", "1/3", "*non*-zero"),
+    ("4.5", 0.5, "column numbers of 4 bytes"), ("4.5", 0.75, "Close"), ("4.5", 0.1, "4 + 8"),
+    ("4.6", lambda s, b: s[:3], "should give 5 numbers; it gives [3]."), ("4.6", lambda s, b: s / b, "multiplied"),
+    ("4.6", lambda s, b: s**b + 1e-3, "1/256"), ("4.6", lambda s, b: 1 - s**b, "*needed*"),
+    ("4.6", lambda s, b: s, "one image"), ("4.6", lambda s, b: (1 - s) ** b, "*on*"), ("4.6", lambda s, b: s * b, "multiplied"),
+    ("4.6", lambda s, b: 0 * s, "1/256"),
 ]  # fmt: skip
 
 
@@ -58,6 +78,24 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+SHARES = [0.5, 0.9, 0.9, 0.3, 0.98], [0.5, 0.9, 0.99, 0.5, 0.999]
+OTHERS = [1.0, 1.0, 2.0, 0.5, 1.5], [1.0, 1.0, 256.0, 8.0, 256.0]
+
+
+@pytest.mark.parametrize(
+    ("number", "share", "other"),
+    [("4.4", *pair) for pair in zip(SHARES[0], OTHERS[0], strict=True)]
+    + [("4.6", *pair) for pair in zip(SHARES[1], OTHERS[1], strict=True)],
+)
+def test_wrong_at_a_single_point_is_wrong(
+    number: str, share: float, other: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(s: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return (bias(s, k) if number == "4.4" else s**k) + 0.1 * ((s == share) & (k == other))
+
+    assert "not yet." in reply(capsys, number, answer)
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,24 +22,37 @@ def seem_dead(h: torch.Tensor) -> torch.Tensor:
 
 
 RIGHT = [
-    ("5.1", "d"), ("5.1", "(D)"), ("5.2", seem_dead), ("5.2", lambda h: int(seem_dead(h))),
+    ("5.1", "d"), ("5.1", "(D)"),
+    ("5.2", seem_dead), ("5.2", lambda h: int(seem_dead(h))),
     ("5.2", lambda h: (h[: len(h) // 2] == 0).all(0).sum() - (h == 0).all(0).sum()),
     ("5.3", 14), ("5.3", "14"), ("5.3", torch.tensor(14.0)),
-    ("5.4", 0.5), ("5.4", "1/2"), ("5.4", 0.49), ("5.5", "b"), ("5.5", " B."),
-    ("5.6", 9), ("5.6", 9.0), ("5.6", sum(0.9**k for k in range(1, 900))),
+    ("5.4", 0.5), ("5.4", "1/2"), ("5.4", 0.49), ("5.4", 0.451), ("5.4", 0.549),
+    ("5.5", "b"), ("5.5", " B."),
+    ("5.6", 9), ("5.6", 9.0), ("5.6", 8.99), ("5.6", 9.009), ("5.6", sum(0.9**k for k in range(1, 900))),
 ]  # fmt: skip
 WRONG = [
-    ("5.1", "a", "same ten layers"), ("5.1", "b", "Without biases"), ("5.1", "c", "shrinks"), ("5.1", "x", "one letter"),
+    ("5.1", "a", "same ten layers"), ("5.1", "b", "Without biases"), ("5.1", "c", "shrinks"),
+    ("5.1", "x", "one letter: a, b, c, d."),
     ("5.2", lambda h: (h == 0).all(0).sum(), "counts the dead"), ("5.2", lambda h: (h[:20] == 0).all(0).sum(), "dead indeed"),
     ("5.2", lambda h: (h[20:] == 0).all(0).sum(), "second half"), ("5.2", lambda h: seem_dead(h.flip(0)), "second half"),
     ("5.2", lambda h: seem_dead(h).double() / h.shape[1], "share"), ("5.2", lambda h: (h == 0).all(0), "One number"),
-    ("5.2", lambda h: seem_dead(h * (h > 1e-3)), "threshold"),
-    ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"), ("5.2", lambda h: 5, "follow h"), ("5.2", lambda h: None, "None"),
+    ("5.2", lambda h: seem_dead(h * (h > 1e-3)), "threshold"), ("5.2", 3, "function"), ("5.2", lambda h: 12, "finds 12"),
+    ("5.2", lambda h: 5, "follow h"), ("5.2", lambda h: None, "None"), ("5.2", lambda h: 1, "finds 1."),
+    ("5.2", lambda h: 0, "finds 0."), ("5.2", lambda h: -1, "finds -1."),
     ("5.3", 13, "wider"), ("5.3", 15, "narrowest"), ("5.3", 13.29, "whole number"), ("5.3", 10**9, "narrowest"),
-    ("5.3", -2, "whole number"), ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"),
-    ("5.4", 0.05, "decides the sign"), ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.3 for 30 %"),
-    ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"), ("5.5", "d", "exactly 0"),
-    ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"), ("5.6", 0, "velocity"), ("5.6", 8.9485, "no end"), ("5.6", 4, "geometric"),
+    ("5.3", -2, "whole number"), ("5.3", 1, "At this width 100 % of"), ("5.3", 4, "At this width 99.8 % of"),
+    ("5.3", 5, "At this width 95.8 % of"), ("5.3", 14.5, "whole number"), ("5.3", 0, "at least 1"), ("5.3", 64, "narrowest"),
+    ("5.3", 65, "narrowest"), ("5.3", 15, "Wide enough (0.305 %)"), ("5.3", 2, "wider"),
+    ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"), ("5.4", 0.05, "decides the sign"),
+    ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.3 for 30 %"), ("5.4", 0.75, "How often"),
+    ("5.4", 0.25, "How often"), ("5.4", 0.76, "negative or positive"), ("5.4", 0.24, "decides the sign"),
+    ("5.4", 0.44, "How often"), ("5.4", 0.56, "How often"), ("5.4", 1.01, "between 0 and 1"), ("5.4", 0, "decides the sign"),
+    ("5.5", "e", "one letter: a, b, c, d."), ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"),
+    ("5.5", "d", "exactly 0"),
+    ("5.6", 0.5, "geometric"), ("5.6", -0.5, "geometric"), ("5.6", 9.5, "geometric"), ("5.6", 8, "geometric"),
+    ("5.6", 7.9, "geometric"), ("5.6", 8.01, "no end"), ("5.6", 8.989, "no end"), ("5.6", 9.02, "geometric"),
+    ("5.6", 10.5, "geometric"), ("5.6", 1.5, "geometric"), ("5.6", 10, "last live step"), ("5.6", 0.9, "first step"),
+    ("5.6", 0, "velocity"), ("5.6", 8.9485, "no end"), ("5.6", 4, "geometric"),
 ]  # fmt: skip
 
 
@@ -54,6 +67,26 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+def test_the_trial_layer_has_every_kind_of_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    tried: list[torch.Tensor] = []
+
+    def answer(h: torch.Tensor) -> torch.Tensor:
+        tried.append(h.clone())
+        return seem_dead(h)
+
+    assert "right." in reply(capsys, "5.2", answer)
+    h, on = tried[0], tried[0] != 0
+    early, late = on[:20].any(0), on[20:].any(0)
+    assert h.shape == (40, 30) and bool((h >= 0).all())
+    assert (~early & ~late).nonzero().flatten().tolist() == [3, 7, 21]  # dead
+    assert (~early & late).nonzero().flatten().tolist() == [5, 9, 12, 14, 16]  # these only seem so
+    assert (early & ~late).nonzero().flatten().tolist() == [1, 2, 4, 6, 8, 10]  # nor these
+    assert on[:, 5].nonzero().flatten().tolist() == [37] and h[37, 5] == 1e-9  # rare and faint
+    assert on[:, 9].nonzero().flatten().tolist() == [24] and h[24, 9] > 10 * h[:, 10:].max()  # rare and loud
+    assert (~on).all(1).nonzero().flatten().tolist() == [11]  # an image that finds nobody on
+    assert bool((on[20:, [12, 14, 16]].sum(0) > 1).all())
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,27 +24,39 @@ RIGHT = [
     ("6.1", "c"), ("6.1", " (C) "),
     ("6.2", lambda z: centre(z) / z.std(0, correction=0)),
     ("6.2", lambda z: (z - z.mean(0)) / (z.var(0) * 5 / 6 + 1e-5) ** 0.5),
-    ("6.3", math.pi / (math.pi - 1)), ("6.3", 1.467), ("6.3", torch.tensor(1.4669)),
-    ("6.4", 37), ("6.4", "37"), ("6.5", 1.2), ("6.5", 1.1), ("6.5", 1.5), ("6.6", 0.852),
+    ("6.3", math.pi / (math.pi - 1)), ("6.3", 1.467), ("6.3", 1.472), ("6.3", 1.462), ("6.3", torch.tensor(1.4669)),
+    ("6.4", 37), ("6.4", "37"),
+    ("6.5", 1.0987), ("6.5", 1.614), ("6.5", 1.2), ("6.5", 1.1), ("6.5", 1.5),
+    ("6.6", 0.84), ("6.6", 0.868), ("6.6", 0.852),
 ]  # fmt: skip
 WRONG = [
-    ("6.1", "a", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter"),
+    ("6.1", "a", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter: a, b, c, d."),
     ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True, correction=0), "layer norm"),
     ("6.2", lambda z: (z - z.mean()) / z.std(correction=0), "whole table"),
     ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "layer norm"),
-    ("6.2", lambda z: (z - z.mean()) / z.std(), "One mean"),
-    ("6.2", lambda z: centre(z) / z.std(), "One deviation"), ("6.2", lambda z: centre(z) / z.std(correction=0), "One deviation"),
-    ("6.2", lambda z: centre(z) / z.var(0), "square root"), ("6.2", lambda z: z / z.std(0), "still there"),
-    ("6.2", lambda z: z / z.std(0, correction=0), "still there"),
+    ("6.2", lambda z: (z - z.mean()) / z.std(), "One mean"), ("6.2", lambda z: centre(z) / z.std(), "One deviation"),
+    ("6.2", lambda z: centre(z) / z.std(correction=0), "One deviation"), ("6.2", lambda z: centre(z) / z.var(0), "square root"),
+    ("6.2", lambda z: z / z.std(0), "still there"), ("6.2", lambda z: z / z.std(0, correction=0), "still there"),
     ("6.2", centre, "divide by the deviation"), ("6.2", lambda z: centre(z) / z.var(0, correction=0), "square root"),
     ("6.2", lambda z: centre(z) / z.std(0), "B − 1"), ("6.2", lambda z: z, "mean 0"),
     ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "24 numbers"), ("6.2", 3, "function"),
+    ("6.2", lambda z: 1.5 * centre(z) / z.std(0), "mean squares"), ("6.2", lambda z: centre(z) / z.std(0) + 0.5, "mean 0"),
     ("6.3", 1.2112, "norm"), ("6.3", 1, "variance"), ("6.3", 1 - 1 / math.pi, "Upside down"), ("6.3", 0.5, "Var"),
-    ("6.3", 9, "share of units"),
-    ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 38, "one fewer"), ("6.4", 36.05, "too few"), ("6.4", 100, "logarithms"),
+    ("6.3", 9, "share of units"), ("6.3", 1.3, "share of units"), ("6.3", 0.9, "share of units"),
+    ("6.3", 1.1, "share of units"), ("6.3", 1.48, "share of units"), ("6.3", 1.45, "share of units"),
+    ("6.3", 2, "share of units"), ("6.3", 0.6, "share of units"), ("6.3", 0.4, "share of units"),
+    ("6.4", 18, "square"), ("6.4", 17, "logarithms"), ("6.4", 20, "logarithms"), ("6.4", 18.5, "logarithms"),
+    ("6.4", 35, "logarithms"), ("6.4", 37.5, "logarithms"), ("6.4", 39, "logarithms"), ("6.4", 36.99, "too few"),
+    ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 38, "one fewer"), ("6.4", 36.05, "too few"),
+    ("6.4", 100, "logarithms"),
+    ("6.5", 0, "At this shift the growth is 1.211;"), ("6.5", 6, "linear"), ("6.5", 6.5, "linear"),
+    ("6.5", 5.9, "hardly a unit"), ("6.5", -6, "more units off"), ("6.5", 1.098, "1.05 or less"),
+    ("6.5", 1.615, "hardly a unit"), ("6.5", 2.5, "hardly a unit"), ("6.5", -0.1, "more units off"),
     ("6.5", -1, "more units off"), ("6.5", 0.5, "1.118"), ("6.5", 3, "hardly a unit"), ("6.5", 50, "linear"),
-    ("6.6", 0.25, "Divide"), ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"),
-    ("6.6", 85.2, "write 0.852 for 85.2 %"), ("6.6", 14.8, "½"),
+    ("6.6", 0.5, "½"), ("6.6", 0.8, "½"), ("6.6", 0.9, "½"), ("6.6", 0.2, "½"), ("6.6", 1, "½"), ("6.6", 100, "½"),
+    ("6.6", -0.1, "½"), ("6.6", 84, "write 0.84 for 84 %"), ("6.6", 0.35, "½"), ("6.6", 1.6, "½"), ("6.6", 0.25, "Divide"),
+    ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"), ("6.6", 85.2, "write 0.852 for 85.2 %"),
+    ("6.6", 14.8, "½"),
 ]  # fmt: skip
 
 
@@ -59,6 +71,19 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+TRIED = 3 * torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+TRIED = TRIED + torch.tensor([1.0, -2.0, 0.5, 4.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("row", "column"), [(row, column) for row in range(6) for column in range(4)])
+def test_wrong_at_a_single_entry_is_wrong(row: int, column: int, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = TRIED == TRIED[row, column]
+    assert int(wrong.sum()) == 1
+    assert "not yet." in reply(
+        capsys, "6.2", lambda z: centre(z) / z.std(0, correction=0) + 0.1 * (z == TRIED[row, column])
+    )
 
 
 def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from course_utils import plots
 from course_utils.exercises import check, exercises
+from course_utils.exercises.nb07 import CURVES
 from course_utils.figures import nb07
 
 
@@ -45,21 +46,37 @@ def unsmoothed(losses: list[float], target: float, window: int) -> float:
 
 
 RIGHT = [
-    ("7.1", "b"), ("7.1", " B"), ("7.2", "c"), ("7.2", "(c)"), ("7.3", good), ("7.4", 16), ("7.4", "16"),
-    ("7.6", 0.25), ("7.6", "1/4"), ("7.6", torch.tensor(0.25)), ("7.5", "b"), ("7.5", "(B)"),
+    ("7.1", "b"), ("7.1", " B"),
+    ("7.2", "c"), ("7.2", "(c)"),
+    ("7.3", good),
+    ("7.4", 16), ("7.4", "16"),
+    ("7.5", "b"), ("7.5", "(B)"),
+    ("7.6", 0.25), ("7.6", "1/4"), ("7.6", torch.tensor(0.25)),
 ]  # fmt: skip
 WRONG = [
-    ("7.1", "a", "reputation"), ("7.1", "c", "a ring marks"), ("7.1", "x", "one letter"),
-    ("7.2", "a", "2012"), ("7.2", "b", "Xavier"),
+    ("7.1", "a", "reputation"), ("7.1", "c", "a ring marks"), ("7.1", "x", "one letter: a, b, c."),
+    ("7.2", "x", "one letter: a, b, c."), ("7.2", "a", "2012"), ("7.2", "b", "Xavier"),
     ("7.3", unsmoothed, "lucky"), ("7.3", lambda x, t, w: good(x, t, w) - 1, "One too few"),
     ("7.3", lambda x, t, w: good(x, t, w) - w, "begins"), ("7.3", 3, "function"), ("7.3", lambda x: 1, "fails"),
-    ("7.3", lambda x, t, w: min(good(x, t, w), 999), "infinitely"), ("7.3", lambda x, t, w: 2, "this says 2"),
-    ("7.3", half_open, "last loss"), ("7.3", lambda x, t, w: good(x, t - 1e-9, w), "exactly the target"),
-    ("7.3", partial, "no full window"), ("7.3", middle, "median"),
-    ("7.3", lambda x, t, w: None, "math.inf for never"),
+    ("7.3", lambda x, t, w: good(x, t, w) - w + 1, "begins"),
+    ("7.3", lambda x, t, w: good(x, t, w) + (x == CURVES[5]), "each step anew"),
+    ("7.3", lambda x, t, w: good(x, t, w) + (x in CURVES[3:]), "exactly the target"),
+    ("7.3", lambda x, t, w: good(x, t, w) + (x in CURVES[4:]), "no full window"),
+    ("7.3", lambda x, t, w: good(x, t, w) + (x == CURVES[1]), f"For the losses {CURVES[0]}, target 1.0 and window 3, this says 7."),
+    ("7.3", lambda x, t, w: good(x, t, w) + (x == CURVES[0]), "and window 3, this says 8."),
+    ("7.3", lambda x, t, w: "7 steps", "It gives back '7 steps'."),
+    ("7.3", lambda x, t, w: 1 / 0, "Called with a list of 10 losses, 1.0 and 3, it fails: Zero"),
+    ("7.3", lambda x, t, w: min(good(x, t, w), 999), "infinitely many steps (math.inf); this says 999."),
+    ("7.3", lambda x, t, w: 2, "this says 2"), ("7.3", half_open, "last loss"),
+    ("7.3", lambda x, t, w: good(x, t - 1e-9, w), "exactly the target"), ("7.3", partial, "no full window"),
+    ("7.3", middle, "median"), ("7.3", lambda x, t, w: None, "math.inf for never"),
     ("7.4", 4, "One factor"), ("7.4", 1, "same rate"), ("7.4", 1 / 16, "other way"), ("7.4", 5, "V = 4W"),
-    ("7.6", 1, "Differentiate"), ("7.6", 0.5, "doubles"), ("7.6", 4, "other way"), ("7.6", 9, "half as long"),
-    ("7.5", "a", "any line"), ("7.5", "c", "coins"), ("7.5", "d", "sums"),
+    ("7.4", 1 / 4, "other way"), ("7.4", 4.5, "V = 4W"), ("7.4", 1.5, "V = 4W"), ("7.4", 0.5, "V = 4W"),
+    ("7.4", 16.5, "V = 4W"), ("7.4", 0, "V = 4W"), ("7.4", -0.5, "V = 4W"),
+    ("7.5", "x", "one letter: a, b, c, d."), ("7.5", "a", "any line"), ("7.5", "c", "coins"), ("7.5", "d", "sums"),
+    ("7.6", 2, "other way"), ("7.6", 1.5, "half as long"), ("7.6", 0.75, "half as long"), ("7.6", 2.5, "half as long"),
+    ("7.6", 3.5, "half as long"), ("7.6", -0.3, "half as long"), ("7.6", 0.2, "half as long"), ("7.6", 1, "Differentiate"),
+    ("7.6", 0.5, "doubles"), ("7.6", 4, "other way"), ("7.6", 9, "half as long"),
 ]  # fmt: skip
 
 
@@ -74,6 +91,25 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+TRIED = [
+    [2.3, 2.0, 1.7, 1.4, 1.1, 0.9, 0.7, 0.5, 0.4, 0.3],
+    [2.3, 2.2, 2.1, 0.6, 2.0, 1.8, 1.1, 0.9, 0.8, 0.7],
+    [2.3, 2.3, 2.2, 2.3, 2.2, 2.3, 2.3, 2.2, 2.3, 2.2],
+    [2.0, 2.0, 2.0, 2.0, 2.0, 1.5, 1.0, 0.5],
+    [0.5, 2.0, 2.0, 2.0, 0.9, 0.9, 0.9, 0.9],
+    [2.0, 0.9, 0.9, 2.9, 0.9, 0.9, 0.9],
+]
+
+
+@pytest.mark.parametrize("curve", TRIED)
+def test_wrong_for_a_single_curve_is_wrong(curve: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(losses: list[float], target: float, window: int) -> float:
+        return 5 if losses == curve else good(losses, target, window)
+
+    assert good(curve, 1.0, 3) != 5
+    assert "not yet." in reply(capsys, "7.3", answer)
 
 
 @pytest.mark.parametrize(("number", "answer"), [("7.1", "b"), ("7.2", "c")])

@@ -20,24 +20,32 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("8.1", "c"), ("8.1", "(C)"), ("8.2", lambda n, a: a / (6 * n + a)), ("8.2", lambda n, a: 1 / (1 + 6 * n / a)),
+    ("8.1", "c"), ("8.1", "(C)"),
+    ("8.2", lambda n, a: a / (6 * n + a)), ("8.2", lambda n, a: 1 / (1 + 6 * n / a)),
     ("8.3", lambda h: 1 - torch.exp(-h)), ("8.3", lambda h: -np.expm1(-h)), ("8.3", lambda h: 1 - math.exp(-h)),
-    ("8.4", "b"), ("8.4", "B."), ("8.5", lambda r, c: 1 - (1 - c) / r), ("8.5", lambda r, c: (r + c - 1) / r),
+    ("8.4", "b"), ("8.4", "B."),
+    ("8.5", lambda r, c: 1 - (1 - c) / r), ("8.5", lambda r, c: (r + c - 1) / r),
 ]  # fmt: skip
 WRONG = [
-    ("8.1", "a", "by itself"), ("8.1", "b", "1024 weights"), ("8.1", 3, "one letter"),
+    ("8.1", "a", "by itself"), ("8.1", "b", "1024 weights"), ("8.1", 3, "one letter: a, b, c."),
     ("8.2", lambda n, a: a / (2 * n + a), "forward pass alone"), ("8.2", lambda n, a: a / (4 * n + a), "Two products"),
-    ("8.2", lambda n, a: a / (3 * n + a), "two operations"),
-    ("8.2", lambda n, a: 2 * a / (6 * n + 2 * a), "counted twice"), ("8.2", lambda n, a: a / (6 * n), "below the line"),
-    ("8.2", lambda n, a: 6 * n / (6 * n + a), "rest"), ("8.2", lambda n, a: a / (6 * n * n + a), "*unit*"),
-    ("8.2", lambda n, a: a / n, "Count per example"), ("8.2", lambda n, a: 0.1, "One number for each"), ("8.2", 0.1, "function"),
-    ("8.2", lambda n, a: a / (n - n), "not finite"),
-    ("8.3", lambda h: h * (1 - h), "sigmoid's slope"), ("8.3", torch.sigmoid, "not z"), ("8.3", lambda h: torch.exp(-h), "left of 1"),
-    ("8.3", lambda h: h, "small h"), ("8.3", lambda h: h**2, "Solve"), ("8.3", lambda h: None, "return"),
-    ("8.4", "a", "h is what lies"), ("8.4", "c", "output alone"), ("8.4", "d", "second layer"), ("8.4", "e", "one letter"),
-    ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"), ("8.5", lambda r, c: (1 - c) / r, "nonzero"),
-    ("8.5", lambda r, c: 1 - (1 + c) / r, "more zeros"), ("8.5", lambda r, c: 1 - 1 / (r + c), "at each nonzero"),
-    ("8.5", lambda r, c: c / r, "Set r"),
+    ("8.2", lambda n, a: a / (3 * n + a), "two operations"), ("8.2", lambda n, a: 2 * a / (6 * n + 2 * a), "counted twice"),
+    ("8.2", lambda n, a: a / (6 * n), "below the line"), ("8.2", lambda n, a: 6 * n / (6 * n + a), "rest"),
+    ("8.2", lambda n, a: a / (6 * n * n + a), "*unit*"), ("8.2", lambda n, a: a / n, "Count per example"),
+    ("8.2", lambda n, a: 0.1, "One number for each"), ("8.2", 0.1, "function"), ("8.2", lambda n, a: a / (n - n), "not finite"),
+    ("8.2", lambda n, a: a / (6 * n + a) / (n != 64), "not finite"),
+    ("8.2", lambda n, a: a / n, "At n = 64, a = 50 you have 0.7812;"),
+    ("8.2", lambda n, a: n[:3], "4 were put in and 3 came out"),
+    ("8.2", lambda n, a: a / (6 * n + a) * 1.002, "Count per example"),
+    ("8.3", lambda h: h**2, "At h = 1 you have 1."), ("8.3", lambda h: h**2 + h, "At h = 1 you have 2."),
+    ("8.3", lambda h: h[:2], "6 were put in and 2 came out"), ("8.3", lambda h: h * (1 - h), "sigmoid's slope"),
+    ("8.3", torch.sigmoid, "not z"), ("8.3", lambda h: torch.exp(-h), "left of 1"), ("8.3", lambda h: h, "small h"),
+    ("8.3", lambda h: h**2, "Solve"), ("8.3", lambda h: None, "return"),
+    ("8.4", "a", "h is what lies"), ("8.4", "c", "output alone"), ("8.4", "d", "second layer"),
+    ("8.4", "e", "one letter: a, b, c, d."),
+    ("8.5", lambda r, c: c / r, "At r = 4, c = 0.1 you have 0.025."), ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"),
+    ("8.5", lambda r, c: (1 - c) / r, "nonzero"), ("8.5", lambda r, c: 1 - (1 + c) / r, "more zeros"),
+    ("8.5", lambda r, c: 1 - 1 / (r + c), "at each nonzero"), ("8.5", lambda r, c: c / r, "Set r"),
 ]  # fmt: skip
 
 
@@ -52,6 +60,26 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+TRIED = {
+    "8.2": (lambda n, a: a / (6 * n + a), [(64.0, 50.0), (256.0, 50.0), (1024.0, 200.0), (100.0, 600.0)]),
+    "8.3": (lambda h: -torch.expm1(-h), [(0.01,), (0.1,), (0.5,), (1.0,), (3.0,), (10.0,)]),
+    "8.5": (lambda r, c: 1 - (1 - c) / r, [(2.0, 0.0), (4.0, 0.1), (6.0, 0.4), (5.0, 0.25)]),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "point"), [(number, point) for number, (_, points) in TRIED.items() for point in points]
+)
+def test_wrong_at_a_single_point_is_wrong(
+    number: str, point: tuple[float, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(*given: torch.Tensor) -> torch.Tensor:
+        there = torch.stack([x == p for x, p in zip(given, point, strict=True)]).all(0)
+        return TRIED[number][0](*given) + 0.1 * there
+
+    assert "not yet." in reply(capsys, number, answer)
 
 
 def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:

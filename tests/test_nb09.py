@@ -1,11 +1,18 @@
 """Notebook 09's exercises and figures."""
 
+import math
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
+import torch
 
 from course_utils import claims, plots, theory, thread
 from course_utils.exercises import check, exercises
+from course_utils.exercises import nb09 as checks
 from course_utils.figures import nb09
+
+STEP, GROWTH = theory.gradient_factor("relu", "pytorch"), theory.batch_norm_growth("gelu")
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
@@ -14,14 +21,29 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("9.1", "c"), ("9.1", "(C)"), ("9.2", theory.gradient_factor("relu", "pytorch") ** 20), ("9.2", (1 / 6) ** 10),
-    ("9.3", theory.batch_norm_growth("gelu") ** 29), ("9.3", 55), ("9.3", 1.148**29),
-    ("9.2", 1.6e-8), ("9.2", 1.65e-8), ("9.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
+    ("9.1", "c"), ("9.1", "(C)"),
+    ("9.2", theory.gradient_factor("relu", "pytorch") ** 20), ("9.2", (1 / 6) ** 10), ("9.2", 1.24 * STEP**20),
+    ("9.2", 0.76 * STEP**20), ("9.2", 1.6e-8), ("9.2", 1.65e-8),
+    ("9.3", theory.batch_norm_growth("gelu") ** 29), ("9.3", 55), ("9.3", 1.148**29), ("9.3", 1.04 * GROWTH**29),
+    ("9.3", 0.96 * GROWTH**29),
+    ("9.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
 ]  # fmt: skip
 WRONG = [
-    ("9.1", "a", "Second"), ("9.1", "b", "slopes"), ("9.1", "d", "Half"), ("9.2", 0.408, "one layer"), ("9.2", 8.16, "do not add up"),
-    ("9.2", 3, "below 1"), ("9.2", 1e-5, "power of 20"),
-    ("9.2", 0.40825**19, "count the steps"), ("9.3", 1.148, "one layer"),
+    ("9.1", "a", "Second"), ("9.1", "b", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
+    ("9.2", 0.408, "Twenty of them multiply"), ("9.2", 8.16, "do not add up"), ("9.2", 3, "below 1"),
+    ("9.2", 1e-5, "power of 20"), ("9.2", 1.26 * STEP**20, "power of 20"), ("9.2", 0.74 * STEP**20, "power of 20"),
+    ("9.2", 0, "power of 20"), ("9.2", -1e-8, "power of 20"), ("9.2", STEP**21, "count the steps"),
+    ("9.2", 1.24 * STEP**19, "count the steps"), ("9.2", 0.76 * STEP**19, "count the steps"),
+    ("9.2", 1.24 * STEP**21, "count the steps"), ("9.2", 0.76 * STEP**21, "count the steps"),
+    ("9.2", 1.26 * STEP**19, "power of 20"), ("9.2", 0.74 * STEP**19, "power of 20"), ("9.2", 1.26 * STEP**21, "power of 20"),
+    ("9.2", 0.74 * STEP**21, "power of 20"), ("9.2", 0.9, "power of 20"), ("9.2", 1, "below 1"), ("9.2", 1.5, "below 1"),
+    ("9.2", 8.9, "below 1"), ("9.2", 7.4, "below 1"), ("9.2", 0.40825**19, "count the steps"),
+    ("9.3", 0, "power of 29"), ("9.3", -0.5, "power of 29"), ("9.3", 1, "power of 29"), ("9.3", 0.9, "it grows"),
+    ("9.3", 2, "power of 29"), ("9.3", 1.04 * GROWTH**30, "29 steps"), ("9.3", 1.06 * GROWTH**30, "power of 29"),
+    ("9.3", 0.96 * GROWTH**30, "29 steps"), ("9.3", 1.06 * GROWTH**29, "power of 29"),
+    ("9.3", 0.93 * GROWTH**29, "power of 29"), ("9.3", 0.94 * 258.2, "power of 29"), ("9.3", 1.06 * 258.2, "power of 29"),
+    ("9.3", 1.03 * GROWTH**58, "power of 29"), ("9.3", 0.97 * GROWTH**58, "power of 29"),
+    ("9.3", 1.9 * GROWTH**58, "power of 29"), ("9.3", 1.148, "That is one layer. From"),
     ("9.3", theory.batch_norm_growth("gelu") ** 30, "29 steps"), ("9.3", theory.batch_norm_growth("gelu") ** 58, "root"),
     ("9.3", 10, "power of 29"), ("9.3", 1 / 55, "it grows"), ("9.3", 258, "ReLU's"),
     ("9.4", "relu", "function is asked for"), ("9.4", lambda d, r, n: "relu", "explodes"),
@@ -41,6 +63,44 @@ def test_wrong_answers_are_told_what_is_off(
 ) -> None:
     said = reply(capsys, number, answer)
     assert "not yet." in said and hint in said
+
+
+CASES = [
+    (5, False, "none"),
+    (5, False, "batch"),
+    (30, False, "none"),
+    (30, False, "batch"),
+    (30, True, "layer"),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_advice_is_asked_for_in_every_case(
+    case: tuple[int, bool, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(depth: int, residual: bool, norm: str) -> object:
+        if (depth, residual, norm) == case:
+            return 3
+        return "relu" if norm == "none" else "sigmoid"
+
+    call = "depth={}, residual={}, norm={!r}".format(*case)
+    assert f"For {call} it gives 3, which the registry does not know" in reply(capsys, "9.4", answer)
+
+
+@pytest.mark.parametrize(
+    ("total", "hint"),
+    [(0.051, "right."), (19.9, "right."), (0.05, "the gradient vanishes, by a factor of 0.05."), (0.04, "vanishes"),
+     (20, "the gradient explodes, by a factor of 20."), (20.5, "explodes"), (0.049, "vanishes"), (math.nan, "by a factor of nan")],
+)  # fmt: skip
+def test_advice_is_refused_from_a_factor_of_twenty(
+    total: float, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def profile(name: str, gain: str, depth: int, norm: str) -> SimpleNamespace:
+        assert (name, gain) == ("tanh", "he") and depth in (5, 30) and norm in ("none", "batch")
+        return SimpleNamespace(dz=torch.tensor([total, 1.0, 1.0], dtype=torch.float64))
+
+    monkeypatch.setattr(checks.theory, "profile", profile)
+    assert hint in reply(capsys, "9.4", lambda depth, residual, norm: "tanh")
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from course_utils import activations, plots
@@ -141,6 +142,45 @@ def test_stored_picture_has_a_palette_and_is_smaller() -> None:
     assert len(plots.picture(drawn()).png) < len(full.getvalue())
 
 
+def test_show_takes_a_sentence_of_twenty_characters(shown: list) -> None:
+    plots.show(drawn(), " Twenty letters, all. ")
+    assert len(shown) == 1
+
+
+def test_stored_picture_is_squeezed() -> None:
+    png = plots.picture(drawn()).png
+    image, plain = Image.open(io.BytesIO(png)), io.BytesIO()
+    assert image.mode == "P" and image.format == "PNG"
+    image.save(plain, format="png")
+    assert len(png) < len(plain.getvalue())
+
+
+def test_axes_have_no_box_a_grid_behind_the_data_and_a_legend_without_frame() -> None:
+    plots.use_style()
+    figure, ax = plots.axes("A finding")
+    ax.plot([0, 1], [0, 1], label="a line")
+    legend = ax.legend()
+    figure.draw_without_rendering()
+    assert {side for side, spine in ax.spines.items() if spine.get_visible()} == {"left", "bottom"}
+    assert all(line.get_visible() for line in (*ax.get_xgridlines(), *ax.get_ygridlines()))
+    assert ax.get_axisbelow() is True and not legend.get_frame_on()
+
+
+def test_sizes_of_letters_say_what_matters() -> None:
+    """The finding is largest; what the axes mean comes before how to read the figure, and both before names of lines."""
+    plots.use_style()
+    figure, ax = plots.axes("A finding", "how to read it")
+    (line,) = ax.plot([0, 1], [0, 1], marker="o", label="a line")
+    plots.label_line(ax, 1, 1, "the line", "black")
+    (legend,) = ax.legend().get_texts()
+    finding, how = figure.texts
+    written = [finding, ax.xaxis.label, how, legend, ax.texts[0]]
+    sizes = [text.get_fontsize() for text in written]
+    assert sizes[0] > sizes[1] > sizes[2] > sizes[3] == sizes[4]
+    assert sizes[1] == ax.yaxis.label.get_fontsize() == ax.get_xticklabels()[0].get_fontsize()
+    assert line.get_markeredgewidth() == 0  # a mark is as large as it says
+
+
 def test_stored_picture_keeps_colours_of_small_marks_and_all_greys() -> None:
     """A palette must neither merge small marks of nine activations nor turn a smooth scale into steps."""
     figure, (marks, scale) = plots.axes("A finding", columns=2)
@@ -233,6 +273,23 @@ def test_titles_stand_in_the_figure_above_the_axes_and_apart(
     assert boxes[0].y1 <= figure.bbox.y1
     assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(boxes))
     assert all(figure.bbox.x0 <= box.x0 for box in boxes)
+
+
+@pytest.mark.parametrize("finding", ["One finding", "A finding\nin two lines"])
+@pytest.mark.parametrize("how", ["", "what is what", "what is what\nin two lines"])
+def test_the_head_is_as_high_in_every_figure(finding: str, how: str) -> None:
+    heads = []
+    for width, height in ((7.2, 4.0), (4.0, 3.0), (5.0, 7.0)):
+        figure, _ = plots.axes(finding, how, size=(width, height))
+        layout = figure.get_layout_engine()
+        assert isinstance(layout, ConstrainedLayoutEngine)
+        left, bottom, right, top = layout.get()["rect"]
+        assert (left, bottom, right) == (0, 0, 1)
+        heads.append([*((1 - text.get_position()[1]) * height for text in figure.texts), (1 - top) * height])
+    for head in heads:
+        assert head == pytest.approx(heads[0]) and head == sorted(head)  # inches: title, second line, axes
+    lines = 1 + finding.count("\n")
+    assert len(heads[0]) == 2 + bool(how) and heads[0][0] < 0.2 and heads[0][-1] > 0.2 * lines
 
 
 def test_axes_gives_one_or_an_array_of_the_asked_shape() -> None:

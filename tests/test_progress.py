@@ -50,9 +50,25 @@ def test_slow_work_shows_a_bar_and_takes_it_away(clock, monkeypatch, capsys):
     screen = terminal(monkeypatch)
     assert list(progress.bar(slowly(clock, range(5), 1), "work", total=5)) == list(range(5))
     shown = screen.getvalue()
-    assert "work" in shown and "3/5" in shown and "1/5" not in shown
+    assert "work" in shown and "2/5" in shown and "1/5" not in shown  # from two seconds on
+    lines = [line for line in shown.split("\r") if line.strip()]
+    assert len(lines) == 4 and shown.isascii() and {len(line) for line in lines} == {80}
     assert shown.endswith("\r") and not shown.split("\r")[-2].strip() and "\n" not in shown
     assert capsys.readouterr().out == ""
+
+
+def test_the_bar_moves_about_three_times_a_second(clock, monkeypatch):
+    screen = terminal(monkeypatch)
+    assert list(progress.bar(slowly(clock, range(40), 0.125), "work", total=40)) == list(range(40))
+    shown = [line for line in screen.getvalue().split("\r") if line.strip()]
+    done = [int(line.split("/40")[0].split()[-1]) for line in shown]
+    assert done == [16, 19, 22, 25, 28, 31, 34, 37, 40]  # 0.375 s apart, the first after 2 s
+
+
+def test_without_a_total_the_steps_are_counted(clock, monkeypatch):
+    screen = terminal(monkeypatch)
+    assert list(progress.bar(slowly(clock, range(5), 1), "work")) == list(range(5))
+    assert "work: 3it [00:03" in screen.getvalue()
 
 
 def test_a_log_gets_nothing(clock, monkeypatch):
@@ -83,22 +99,58 @@ def test_leaving_early_takes_the_bar_away(clock, monkeypatch):
     assert "work" in screen.getvalue() and not screen.getvalue().split("\r")[-2].strip()
 
 
-def test_in_a_cell_one_output_is_filled_and_emptied(clock, monkeypatch):
+@pytest.fixture
+def outputs(monkeypatch):
+    """What a cell shows: one list per output, of its contents, the one it starts with and those that replace it."""
     display = pytest.importorskip("IPython.display")
-    shown = []
+    outputs = []
 
-    def show(content, **_):
-        shown.append(content)
-        return types.SimpleNamespace(update=lambda content, **_: shown.append(content))
+    def show(content, *, raw, display_id):
+        assert raw is True and display_id is True
+        outputs.append([content])
+
+        def update(content, *, raw):
+            assert raw is True
+            outputs[-1].append(content)
+
+        return types.SimpleNamespace(update=update)
 
     monkeypatch.setattr(display, "display", show)
+    return outputs
+
+
+def test_in_a_cell_one_output_is_filled_and_emptied(clock, monkeypatch, outputs):
     monkeypatch.setattr(progress, "_in_notebook", lambda: True)
     assert list(progress.bar(slowly(clock, range(2), 0.5), "work", total=2)) == [0, 1]
-    assert shown == []
+    assert outputs == []
     assert list(progress.bar(slowly(clock, range(5), 1), "work", total=5)) == list(range(5))
+    (shown,) = outputs
     assert shown[0] == shown[-1] == {}
     texts = [content["text/plain"] for content in shown if content]
     assert texts and all("work" in text and "\r" not in text for text in texts)
+
+
+def test_the_stream_of_a_cell(outputs):
+    line = progress._CellLine()
+    assert line.write("\r  \n") == 4 and outputs == []  # blank: nothing to show as yet
+    assert line.write("\rone ") == 5 and outputs == [[{}, {"text/plain": "one"}]]
+    assert line.write("\r\n") == 2 and line.write("two") == 3
+    assert outputs == [[{}, {"text/plain": "one"}, {}, {"text/plain": "two"}]]
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [(None, False), (types.SimpleNamespace(), False), (types.SimpleNamespace(kernel=1), True)],
+    ids=["no shell", "a terminal's", "a kernel's"],
+)
+def test_a_notebook_is_a_shell_with_a_kernel(monkeypatch, shell, expected):
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert progress._in_notebook() is expected
+
+
+def test_without_ipython_there_is_no_notebook(monkeypatch):
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert progress._in_notebook() is False
 
 
 def test_a_stored_notebook_holds_no_text():

@@ -107,6 +107,12 @@ def test_a_bad_threshold_is_named(bad: float) -> None:
             call()
 
 
+def test_a_bad_threshold_is_named_although_an_equal_one_was_searched_before() -> None:
+    assert saturation.unusable_intervals("tanh", 1.0)
+    with pytest.raises(ValueError, match="threshold must be a finite number above 0, got True"):
+        saturation.unusable_intervals("tanh", True)
+
+
 def test_other_bad_values_are_named(images: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="mean must be finite, got nan"):
         saturation.gaussian_share("relu", 1.0, math.nan)
@@ -126,6 +132,16 @@ def test_other_bad_values_are_named(images: torch.Tensor) -> None:
         saturation.layer(images, [0], gain=-1)
     with pytest.raises(ValueError, match="at least one design"):
         saturation.layer(images, [])
+
+
+def test_one_bad_value_among_good_ones_is_enough() -> None:
+    for scales in ([1.0, -1.0], [math.inf, 2.0], [1.0, 0.0]):
+        with pytest.raises(ValueError, match="scale must be finite and above 0"):
+            saturation.gaussian_share("relu", scales)
+    with pytest.raises(ValueError, match="mean must be finite"):
+        saturation.gaussian_share("relu", 1.0, [0.0, math.nan])
+    with pytest.raises(ValueError, match="no image all zeros; got gain 2"):
+        saturation.mixture_density(torch.zeros(1), torch.eye(3)[:, :2], 2.0)
 
 
 def test_layer_has_the_asked_scale_and_mean_and_is_its_own(images: torch.Tensor) -> None:
@@ -188,6 +204,13 @@ def step_at(edge: float) -> activations.Activation:
 def test_an_edge_is_found_wherever_it_is(edge: float) -> None:
     ((low, high),) = saturation.unusable_intervals(step_at(edge))
     assert low == pytest.approx(edge, abs=1e-9) and high == INF
+    if edge:  # at 0 the search ends below 1e-300
+        assert low == edge, "the first number on which the slope is too small, to the last bit"
+
+
+def test_beyond_the_search_nothing_is_found() -> None:
+    assert saturation.unusable_intervals(step_at(800.001)) == []
+    assert saturation.unusable_intervals(step_at(-800.001)) == [(-INF, INF)]
 
 
 def test_the_mean_square_slope_is_split_at_every_kink_in_reach() -> None:
@@ -258,6 +281,17 @@ def test_zero_from_ends_on_neighbours() -> None:
     assert float(saturation.autograd_derivative("sigmoid", last)) > 0
 
 
+@pytest.mark.parametrize("edge", [0.5, 1.0, 3.25])
+def test_zero_from_ends_on_the_edge_itself(edge: float) -> None:
+    step = step_at(edge)
+    found = [
+        saturation.zero_from(step, 1, dtype, derivative=step.derivative)
+        for dtype in (torch.float32, torch.float64)
+    ]
+    assert found == [edge, edge]
+    assert saturation.zero_from(step, 1, derivative=step.derivative, reach=3.5) == edge
+
+
 def test_zero_from_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="side must be 1 or -1, got 0"):
         saturation.zero_from("sigmoid", 0)
@@ -269,6 +303,9 @@ def test_zero_from_says_what_is_wrong() -> None:
         saturation.zero_from("relu", -1)
     with pytest.raises(ValueError, match="reach must be a finite number above 1, got inf"):
         saturation.zero_from("sigmoid", reach=math.inf)
+    for reach in (1.0, 0.5, 0.0, -20.0):
+        with pytest.raises(ValueError, match=f"reach must be a finite number above 1, got {reach}"):
+            saturation.zero_from("sigmoid", reach=reach)
 
 
 def test_autograd_derivative_leaves_its_input_alone() -> None:

@@ -1,5 +1,6 @@
 """The verdicts by person, against counts by hand, and the links to the cards."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,8 @@ OVERVIEW = pd.DataFrame(
 def test_a_claim_counts_for_everyone_who_made_it() -> None:
     people = thread.by_person(OVERVIEW)
     rows = list(zip(people["person"], people["id"], people["verdict"], strict=True))
+    assert people.columns.tolist() == ["person", "id", "says", "verdict", "claimed"]
+    assert people.index.tolist() == [0, 1, 2, 3] and people["claimed"].tolist() == [True] * 4
     assert rows == [
         ("Ann", "C01", "holds"), ("Bob B.", "C01", "holds"), ("Bob B.", "C02", "depends"), ("Ann", "E1", "fails")
     ]  # fmt: skip
@@ -72,10 +75,28 @@ def test_places_point_at_the_cards() -> None:
         assert f'"{name}"' in cell.source, f"{link} is not where {name} is judged"
 
 
-def test_links(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
-    board = pd.DataFrame({"id": ["C01"], "verdict": ["holds"], "figure": ["a < b"], "notebook": ["01_x"]})
-    thread.links(board, {"C01": "01_x.ipynb#cell-id=q"})
-    assert '<a href="01_x.ipynb#cell-id=q">C01</a>' in shown[0]["text/html"]
-    assert "a &lt; b" in shown[0]["text/html"] and "a < b" in shown[0]["text/plain"]
+
+    def display(bundle: dict[str, str], *, raw: bool) -> None:
+        assert raw is True
+        shown.append(bundle)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    long = "a < b " * 20 + "in the end"
+    board = pd.DataFrame({"id": ["C01", "E2"], "verdict": ["holds", "fails"], "figure": [long, "1 & 2"]})
+    thread.links(board, {"C01": "01_x.ipynb#cell-id=q", "E2": "02_y.ipynb#cell-id=r"})
+    ((page, plain),) = [(bundle["text/html"], bundle["text/plain"]) for bundle in shown]
+    assert re.findall(r"<th[^>]*>(.*?)</th>", page) == ["id", "verdict", "figure"]  # and no row numbers
+    cells = [
+        '<a href="01_x.ipynb#cell-id=q">C01</a>', "holds", long.replace("<", "&lt;"),
+        '<a href="02_y.ipynb#cell-id=r">E2</a>', "fails", "1 &amp; 2",
+    ]  # fmt: skip
+    assert re.findall(r'<td style="text-align: left">(.*?)</td>', page) == cells
+    assert 'border="1"' not in page
+    head, *lines = plain.splitlines()
+    assert head.split() == ["id", "verdict", "figure"]
+    assert [line.split() for line in lines] == [
+        ["C01", "holds", *long.split()],
+        ["E2", "fails", "1", "&", "2"],
+    ]

@@ -136,7 +136,7 @@ def _numbers(answer: Any) -> Tensor:
         if torch.is_complex(array) if isinstance(array, Tensor) else np.iscomplexobj(array):
             raise Off("Real numbers are asked for; these are complex.")
         if isinstance(array, Tensor):
-            return array.detach().to("cpu", torch.float64)
+            return array.detach().to_dense().to("cpu", torch.float64)  # a sparse one has no order to flatten
         if array.dtype.kind in "biuf" or (array.dtype == object and None not in array.flat):
             return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
     except Off:

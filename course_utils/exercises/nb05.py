@@ -24,12 +24,13 @@ def _narrow(answer: Any) -> None:
     width = number(answer)
     if width != round(width) or width < 1:
         raise Off("A width is a whole number of at least 1.")
-    share = theory.born_dead(int(min(width, 64)), 100)
+    enough = int(min(width, 64))  # far more than enough
+    share = theory.born_dead(enough, 100)
     if share > 0.01:
-        raise Off(f"At this width {100 * share:.2g} % of the networks are born dead: wider.")
-    if theory.born_dead(max(1, int(min(width, 64)) - 1), 100) <= 0.01 and width > 1:
+        raise Off(f"At this width {100 * share:.3g} % of the networks are born dead: wider.")
+    if theory.born_dead(enough - 1, 100) <= 0.01:
         raise Off(
-            f"Wide enough ({100 * share:.2g} %), but not the narrowest: one unit fewer would do as well."
+            f"Wide enough ({100 * share:.3g} %), but not the narrowest: one unit fewer would do as well."
         )
 
 

@@ -84,7 +84,7 @@ def _thousandfold(answer: Any) -> None:
     value = number(answer)
     if value in (18, 19):
         raise Off("You have used the growth of the square, π/(π − 1). The norm grows by its root.")
-    if value == 36 or (36 < value < 37):
+    if 36 <= value < 37:
         raise Off("Close: 36 steps are a shade too few, and steps come whole.")
     if value == 38:
         raise Off("That many layers it is; the steps from layer to layer are one fewer.")
@@ -110,11 +110,11 @@ def _mean_part(answer: Any) -> None:
 
 def _shift(answer: Any) -> None:
     beta = number(answer)
-    found = theory.batch_norm_growth(arms.shifted(beta)) if abs(beta) < 6 else math.nan
     if beta < 0:
         raise Off("A shift below 0 turns more units off, and the growth gets larger.")
-    if not abs(beta) < 6:
+    if beta >= 6:
         raise Off("That leaves no unit off: a linear network. Something smaller will do.")
+    found = theory.batch_norm_growth(arms.shifted(beta))
     if found > 1.05:
         raise Off(f"At this shift the growth is {found:.3f}; 1.05 or less is asked for.")
     if found < 1.02:

@@ -31,7 +31,7 @@ def _default(answer: Any) -> None:
         raise Off("The gradient shrinks: the factor of one layer is below 1.")
     if abs(value / factor**19 - 1) < 0.25 or abs(value / factor**21 - 1) < 0.25:
         raise Off("Nearly: count the steps again, 20 are asked for.")
-    if not 0 < value or abs(value / factor**20 - 1) > 0.25:
+    if abs(value / factor**20 - 1) > 0.25:
         raise Off("√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.")
 
 

@@ -1,0 +1,10 @@
+"""Settings of all unit tests: hypothesis draws the same examples every time, so that no run needs luck.
+
+To look for new ones: `make test ARGS="tests --hypothesis-profile=search"`.
+"""
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, database=None)
+settings.register_profile("search", max_examples=1000, database=None)
+settings.load_profile("same")
