@@ -227,7 +227,9 @@ def judge(
 
     claims = register(path)
     if claim_id not in claims:
-        raise ValueError(f"unknown claim {claim_id!r}; the register has C01 to C38 and E1 to E9")
+        known = [[name for name in claims if name.startswith(kind)] for kind in "CE"]
+        known_text = " and ".join(f"{names[0]} to {names[-1]}" for names in known if names)
+        raise ValueError(f"unknown claim {claim_id!r}; the register has {known_text}")
     claim = claims[claim_id]
     if not figure.strip():
         raise ValueError(f"the card of {claim_id} needs the figure that decides it, got {figure!r}")

@@ -67,8 +67,13 @@ MORE_TESTS = {
     "training": ("test_race",),
     "figures/tiles": ("test_nb04", "test_nb05"),
     "maintain/bench": ("test_training",),
+    "maintain/bench_notebooks": ("test_bench",),
 }
-FOLDER_TESTS = {"exercises": ("test_exercises",), "maintain": ("test_maintain",)}
+FOLDER_TESTS = {
+    "exercises": ("test_exercises",),
+    "figures": ("test_figures",),
+    "maintain": ("test_maintain",),
+}
 
 OPERATORS = {
     "boundary": "a < b -> a <= b, and so on for <=, >, >=; not where one side is a tolerance, a float below 0.1",
@@ -440,6 +445,9 @@ class _QuickFirst:
     def __init__(self, file: Path) -> None:
         self.file, self.taken = file, Counter()
         self.known = json.loads(file.read_text()) if file.is_file() else {}
+
+    def pytest_configure(self) -> None:
+        os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # a pytest that a test starts wants its plugins
 
     def pytest_collection_modifyitems(self, items: list) -> None:
         items.sort(key=lambda item: self.known.get(item.nodeid, 0.0))

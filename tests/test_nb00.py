@@ -64,3 +64,14 @@ def test_the_explorer_counts_who_ends_below_one() -> None:
     ]
     title = nb00.at_rate(pd.DataFrame(rows), "0.1", math.log(10)).texts[0].get_text()
     assert title == "Learning rate 0.1: a loss below 1 is reached by\n2 of 3 ReLU"
+
+
+def test_a_claim_without_a_row_on_the_map_is_told() -> None:
+    table = pd.DataFrame({"id": ["C01", "C02"], "notebook": ["01", "77"], "verdict": ["holds", "open"]})
+    with pytest.raises(ValueError, match="no row for notebook 77: add it to TITLES"):
+        nb00.claims_map(table)
+
+
+def test_the_map_is_as_wide_as_its_longest_row() -> None:
+    table = pd.DataFrame({"id": [f"C{n:02}" for n in range(12)], "notebook": "03", "verdict": "holds"})
+    assert nb00.claims_map(table).axes[0].get_xlim()[1] >= 12

@@ -223,3 +223,8 @@ def test_the_notebooks_are_numbered_without_gaps() -> None:
     numbers = [path.name.split("_")[0] for path in NOTEBOOKS]
     assert numbers == [f"{number:02d}" for number in range(len(NOTEBOOKS))]
     assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
+
+
+@every_notebook
+def test_each_notebook_has_a_file_of_unit_tests(path: Path) -> None:
+    assert (ROOT / "tests" / f"test_nb{path.name[:2]}.py").is_file()

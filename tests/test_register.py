@@ -16,7 +16,7 @@ TEXT = REGISTER.read_text(encoding="utf-8")
 CLAIMS: list[dict[str, Any]] = tomllib.loads(TEXT)["claim"]
 IDS = [f"C{n:02}" for n in range(1, 39)] + [f"E{n}" for n in range(1, 10)]
 FIELDS = {"id", "who", "year", "says", "notebook", "also", "kind", "verdict", "deciding"}
-NOTEBOOKS = [f"{n:02}" for n in range(10)]
+NOTEBOOKS = [path.name[:2] for path in sorted((REGISTER.parents[1] / "notebooks").glob("*.ipynb"))]
 HOME = {
     "01": "C21 E1 E2 E3 E4 E5",
     "02": "C06 C07 C24 C34",

@@ -120,11 +120,13 @@ def claims_map(overview: pd.DataFrame) -> Figure:
         tiles.KEY,
         size=(7.2, 3.9),
     )
+    if homeless := sorted(set(overview["notebook"]) - set(TITLES)):
+        raise ValueError(f"the map has no row for notebook {', '.join(homeless)}: add it to TITLES")
     for y, (notebook, title) in enumerate(TITLES.items()):
         ax.text(-0.3, y, f"{notebook} {title}", ha="right", va="center", fontsize=9.5, color=plots.INK)
         for x, (_, claim) in enumerate(overview[overview["notebook"] == notebook].iterrows()):
             tiles.draw(ax, x, y, claim["id"], claim["verdict"])
-    ax.set_xlim(-3.2, 10.2)
+    ax.set_xlim(-3.2, max(10, overview["notebook"].value_counts().max()) + 0.2)
     ax.set_ylim(len(TITLES) - 0.5, -0.5)
     ax.set_axis_off()
     return figure

@@ -142,8 +142,9 @@ def kept(rows: Mapping[str, tuple[float, float]]) -> Figure:
         6, places[0] + 0.62, "z: kept by the activation", ha="center", va="bottom", fontsize=8.5, color="0.3"
     )
     ax.set_ylim(-0.6, len(rows) + 0.1)
-    ax.set_xlim(0, 9.6)
-    ax.set_xticks([0, 4, 8])
+    most = max(2 * _NUMBER, *(network for _, network in rows.values()))
+    ax.set_xlim(0, 1.2 * most)
+    ax.set_xticks(range(0, int(most) + 1, _NUMBER))
     ax.grid(False, axis="y")
     ax.set_xlabel("bytes per example and hidden unit")
     return figure
