@@ -447,7 +447,8 @@ class _QuickFirst:
         self.known = json.loads(file.read_text()) if file.is_file() else {}
 
     def pytest_configure(self) -> None:
-        os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # a pytest that a test starts wants its plugins
+        # A pytest that a test starts wants its plugins.
+        os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
 
     def pytest_collection_modifyitems(self, items: list) -> None:
         items.sort(key=lambda item: self.known.get(item.nodeid, 0.0))
