@@ -65,7 +65,6 @@ MORE_TESTS = {
     "theory": ("test_nb03",),
     "thread": ("test_nb09",),
     "training": ("test_race",),
-    "figures/tiles": ("test_nb04", "test_nb05"),
     "maintain/bench": ("test_training",),
     "maintain/bench_notebooks": ("test_bench",),
 }

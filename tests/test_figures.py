@@ -13,7 +13,6 @@ import inspect
 import json
 import math
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -489,11 +488,7 @@ def nb00_at_rate() -> Figure:
 @drawing
 def nb00_one_of_each() -> Figure:
     images = Dataset(wave(30, 16, low=-2, high=2).float(), torch.arange(30) * 7 % 10, "train", 4, 0.4, 0.2)
-    with warnings.catch_warnings():  # imshow copies a tensor in a way that NumPy wants to see no more
-        warnings.filterwarnings(
-            "ignore", "__array__ implementation doesn't accept a copy", DeprecationWarning
-        )
-        return nb00.one_of_each(images)
+    return nb00.one_of_each(images)
 
 
 def overview(*verdicts: str) -> pd.DataFrame:

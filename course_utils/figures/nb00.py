@@ -103,7 +103,7 @@ def one_of_each(images: Dataset) -> Figure:
     pictures: Tensor = images.pictures()
     for label, (ax, name) in enumerate(zip(row, images.classes, strict=True)):
         first = int((images.labels == label).nonzero()[0])
-        ax.imshow(pictures[first], cmap="gray_r", vmin=0, vmax=1)
+        ax.imshow(pictures[first].numpy(), cmap="gray_r", vmin=0, vmax=1)
         ax.set_title(name.replace(" ", "\n").replace("/", "/\n"), fontsize=7, loc="center", color="0.3")
         ax.set_axis_off()
     return figure

@@ -76,7 +76,6 @@ def slopes(z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float],
     right.set(xscale="log", yscale="log", xlim=(0.85, 14), ylim=(0.13, 5), xlabel="steepness k")
     _plain_log(right, ks)
     right.set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
-    right.minorticks_off()
     return figure
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from course_utils import activations, plots
@@ -250,7 +250,6 @@ def race(
         ax.set_yscale("log")
         ax.set_ylim(0.12, 30)
         ax.set_xlabel("share of exact zeros")
-        ax.yaxis.set_major_locator(FixedLocator([0.25, 0.5, 1, 2, 4, 8, 16]))
         ax.yaxis.set_minor_locator(NullLocator())
         ax.set_yticks([0.25, 0.5, 1, 2, 4, 8, 16], ["¼", "½", "1", "2", "4", "8", "16"])
         ticks = [t for t in (0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99) if low - 0.01 <= t <= high + 0.01]
