@@ -99,6 +99,19 @@ class TestSides:
         assert loader.split() == ["loader", "7.00", "17", f"{work / 7e9:.1f}", "14%"]
         assert batched.split() == ["batched", "2.00", "60", f"{work / 2e9:.1f}", "50%", "3.5", "2.5", "5.0"]
 
+    def test_the_dense_rate_is_that_of_the_quickest_of_four_products(self, monkeypatch):
+        clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0, 30.0, 35.0])
+        monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+        assert bench.matmul_rate(8) == 2 * 8**3 / 1.0
+        assert next(clock, None) is None
+
+    def test_the_largest_difference_of_all_shapes_is_told(self, monkeypatch):
+        differences = iter([3e-5, 1e-6, *[0.0] * 20])
+        times = lambda *_: bench.Times([1.0], [1.0], next(differences), [1.0])  # noqa: E731
+        monkeypatch.setattr(bench, "compare", times)
+        monkeypatch.setattr(bench, "matmul_rate", lambda: 1e9)
+        assert bench.networks_part(1, 1, 1).endswith("differ by at most 3e-05 (relative).")
+
     def test_the_widths_of_the_table(self):
         assert [shape.width for shape in bench.WIDTHS] == [32, 64, 128, 256, 512]
         assert len({shape.depth for shape in bench.WIDTHS}) == 1
@@ -211,6 +224,12 @@ def test_what_notebook_00_imports_leaves_the_heavy_packages_until_they_are_used(
     assert json.loads(answer.stdout) == []
 
 
+def test_the_first_cell_is_not_timed_with_the_imports(monkeypatch):
+    told = [[{"output_type": "stream", "name": "stdout", "text": f"{n} {n / 2}\n"}] for n in (9, 1, 2, 3)]
+    monkeypatch.setattr(kernels, "run_cells", lambda *_: Ran(1.0, [1.0] * 4, told))
+    assert kernels.time_imports(NB00, 1) == [Imports((1.0, 0.5), (2.0, 1.0), (3.0, 1.5))]
+
+
 class TestReports:
     """The text of the parts."""
 
@@ -224,6 +243,8 @@ class TestReports:
         lines = kernels.report_notebooks({"01_a": quick, "02_b": slow}).splitlines()
         assert lines[3].split() == ["together", "69.0", "39.0"]
         assert lines[4] == "Goals for each: under 60 s (missed), under 1,000 MB (missed)."
+        just = Ran(0.0, [60.0], [[]], None, 1_000_000_000, 30.0)
+        assert "60 s (missed), under 1,000 MB (missed)" in kernels.report_notebooks({"01_a": just})
         untold = Ran(1.0, [2.0], [[]])
         assert "not told here" in kernels.report_notebooks({"01_a": untold})
 
@@ -273,7 +294,7 @@ class TestMain:
         assert bench.main([]) == 0
         names = [call[0] for call in calls]
         assert names[:3] == ["networks", "imports", "figure"] and names[3:] == ["notebooks"] * len(NOTEBOOKS)
-        assert calls[1][1:3] == (NB00, 5) and calls[2][1] == NB00
+        assert calls[0][1:] == (5, 4, 10) and calls[1][1:3] == (NB00, 5) and calls[2][1] == NB00
         text = capsys.readouterr().out
         assert "the table" in text and "09_verdict" in text and "first figure of notebook 00" in text
 

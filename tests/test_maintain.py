@@ -84,6 +84,20 @@ def stamps(root: Path) -> tuple[str, str, str]:
     )
 
 
+def test_publish_names_the_files_from_the_top_of_the_course(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (publish.ROOT / "course_utils" / "maintain" / "publish.py").is_file()
+    monkeypatch.setattr(publish, "publish", lambda *_: [publish.ROOT / "notebooks" / "00_start_here.ipynb"])
+    assert publish.main(STAMPED) == 0
+    assert capsys.readouterr().out.startswith("stamped  notebooks/00_start_here.ipynb\n")
+
+
+def test_the_first_cell_takes_no_address() -> None:
+    with pytest.raises(ValueError, match="is not owner/name"):
+        bootstrap.cell_source("https://github.com/ada/why-relu")
+
+
 def test_publish_stamps_and_stamps_again(course: Path) -> None:
     write(course, "00_start_here", notebook("1 + 1"))
     write(course, "01_other", notebook("2 + 2"))

@@ -67,6 +67,27 @@ def test_hidden_cells_are_folded_and_plumbing_is_gone(folder: Path) -> None:
     assert "git clone" not in text and "import subprocess" not in text
 
 
+def test_one_row_of_links_in_a_new_folder(folder: Path) -> None:
+    book = json.loads((folder / "01_b.ipynb").read_text(encoding="utf-8"))
+    page = {
+        "output_type": "display_data",
+        "data": {"text/html": "<body>a page in a page</body>"},
+        "metadata": {},
+    }
+    book["cells"].append(cell("code", "page", outputs=[page]))
+    (folder / "01_b.ipynb").write_text(json.dumps(book), encoding="utf-8")
+    text = pages.build(folder, folder / "new" / "out")[1].read_text(encoding="utf-8")
+    assert "<body>a page in a page" in text and text.count('<nav class="course"') == 1
+
+
+def test_the_chore_says_where_the_pages_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pages, "build", lambda: [Path("a"), Path("b")])
+    assert pages.main() == 0
+    assert capsys.readouterr().out.startswith("2 pages in build/html")
+
+
 def test_no_notebook(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no notebook"):
         pages.build(tmp_path)
