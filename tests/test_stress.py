@@ -129,8 +129,8 @@ def test_the_audit_names_what_a_notebook_does_amiss(desk: stress.Desk) -> None:
     import pickle, socket, subprocess
     Path("../data/words.txt").touch()
     subprocess.run(["true"])
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
     pickle.loads(pickle.dumps(Path))
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))  # the last: without a network it raises
     """
     put(
         desk.course,
