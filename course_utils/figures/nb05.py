@@ -288,14 +288,12 @@ def _map(ax: Axes, table: pd.DataFrame, stride: float) -> None:
                 for fate, sign in (("layer off", "∅"), ("diverged", "×"))
                 if fate in counts
             ]
-            words = ([] if math.isnan(share) else [f"{100 * share:.0f}"]) + [" ".join(signs)] * bool(signs)
+            number = "" if math.isnan(share) else f"{100 * share:.0f}"
+            words = "\n".join(part for part in (number, " ".join(signs)) if part)
             ink = "white" if share > 0.5 else "0.15"
-            written = ax.text(
-                column, row, "\n".join(words), ha="center", va="center", fontsize=8, color=ink, zorder=4
-            )
-            halo = (
-                "0.75" if math.isnan(share) else picture.cmap(picture.norm(share))
-            )  # the line passes under it
+            written = ax.text(column, row, words, ha="center", va="center", fontsize=8, color=ink, zorder=4)
+            # The line of one stride passes under the words: a rim in the colour of the cell keeps it off them.
+            halo = "0.75" if math.isnan(share) else picture.cmap(picture.norm(share))
             written.set_path_effects([withStroke(linewidth=3, foreground=halo)])
     first, rows = math.log2(min(table.learning_rate)), np.arange(len(dead))
     ax.plot(
