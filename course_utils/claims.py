@@ -361,8 +361,12 @@ def show(table: pd.DataFrame) -> None:
 
     table = table.map(lambda cell: ", ".join(cell) if isinstance(cell, list) else cell)
     with pd.option_context("display.max_colwidth", None):
-        page = table.to_html(index=False, border=0, justify="left").replace(
-            "<td>", '<td style="text-align: left">'
+        page = (
+            table.to_html(index=False, border=0, justify="left")
+            .replace(
+                "<td>", '<td style="text-align: left">'
+            )  # JupyterLab has cells without a style to the right
+            .replace("<th>", '<th style="text-align: left">')
         )
         plain = table.to_string(index=False, justify="left")
     display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

@@ -1,15 +1,17 @@
 """`make bench`: three sides that do the same work, and what the kernels tell about time, memory, imports and figures."""
 
+import inspect
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
 
-from course_utils import data
+from course_utils import data, training
 from course_utils.maintain import bench
 from course_utils.maintain import bench_notebooks as kernels
 from course_utils.maintain.bench_notebooks import Imports, Ran
@@ -43,22 +45,22 @@ class TestSides:
 
     def test_the_loader_gives_every_example_once_in_batches_of_its_generator(self, examples):
         x, y = examples.images, examples.labels
-        first, again = ([batch for batch, _ in bench.loader(x, torch.arange(1000))] for _ in range(2))
+        first, again = ([batch for batch, _ in bench.loader(x, torch.arange(1000), 250)] for _ in range(2))
         assert [batch.shape for batch in first] == [(250, 784)] * 4
         assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))  # seeded
-        order = torch.cat([numbers for _, numbers in bench.loader(x, torch.arange(1000))])
+        order = torch.cat([numbers for _, numbers in bench.loader(x, torch.arange(1000), 250)])
         assert order.sort().values.equal(torch.arange(1000)) and not order.equal(torch.arange(1000))
         assert torch.equal(torch.cat(first), x[order])
-        assert torch.equal(torch.cat([labels for _, labels in bench.loader(x, y)]), y[order])
-        assert bench.loader(x, y).num_workers == 0
+        assert torch.equal(torch.cat([labels for _, labels in bench.loader(x, y, 250)]), y[order])
+        assert bench.loader(x, y, 250).num_workers == 0
 
     def test_both_loops_train_alike_on_the_same_batches(self, examples):
         x, y = examples.images, examples.labels
-        nets = bench.fresh(bench.Shape(2, 2, 16), 784)
-        order = torch.stack([numbers for _, numbers in bench.loader(x, torch.arange(1000))])
+        nets = bench.fresh(bench.Shape(2, 2, 16))
+        order = torch.stack([numbers for _, numbers in bench.loader(x, torch.arange(1000), 250)])
         for number in range(2):
             by_index = bench.run_plain(bench.plain(nets, number), x, y, order[:3])
-            by_loader = bench.run_loader(bench.plain(nets, number), bench.loader(x, y), 3)
+            by_loader = bench.run_loader(bench.plain(nets, number), bench.loader(x, y, 250), 3)
             assert by_loader == by_index and len(by_index) == 3 and by_index[2] != by_index[0]
 
     def test_all_three_are_timed_from_the_same_weights(self, examples, monkeypatch):
@@ -92,8 +94,8 @@ class TestSides:
     def test_report_of_three_sides(self):
         shape = bench.Shape(3, 2, 8)
         times = bench.Times(loop=[4.0, 9.0, 5.0], batched=[2.0], loader=[6.0, 8.0, 7.0])
-        work = bench.flops(shape, 784) * 40
-        head, _, loop, loader, batched = bench.report({shape: times}, work / 1.0, 40, 784).splitlines()
+        work = bench.flops(shape) * 40
+        head, _, loop, loader, batched = bench.report({shape: times}, work / 1.0, 10_000).splitlines()
         assert "times faster than" in head
         assert loop.split()[-5:] == ["loop", "5.00", "24", f"{work / 5e9:.1f}", "20%"]
         assert loader.split() == ["loader", "7.00", "17", f"{work / 7e9:.1f}", "14%"]
@@ -115,7 +117,47 @@ class TestSides:
     def test_the_widths_of_the_table(self):
         assert [shape.width for shape in bench.WIDTHS] == [32, 64, 128, 256, 512]
         assert len({shape.depth for shape in bench.WIDTHS}) == 1
-        assert [shape.asked for shape in bench.WIDTHS[:2]] == [5.0, 5.0]
+
+    def test_the_sweeps_are_asked_to_be_five_times_as_fast(self):
+        assert {shape.asked for shape in bench.SWEEPS} == {5.0}
+        assert {shape.width for shape in bench.SWEEPS} == {32, 64}
+
+    @pytest.mark.parametrize(
+        ("shape", "notebook", "written"),
+        [
+            (bench.SWEEPS[0], "07_race", "for i in range(17)|for i in range(10)|depth=4|WIDTH = 32|size=14|batches of 100"),
+            (bench.SWEEPS[1], "08_what_it_costs", '[0.03, 0.1, 0.3, 1.0, 3.0], "seed": range(5)|inputs=196, depth=3, width=64|size=14'),
+            (bench.SWEEPS[2], "00_start_here", "networks: 60|inputs=196, depth=8, width=64|size=14|batch_size=250"),
+        ],
+    )  # fmt: skip
+    def test_the_sweeps_are_what_the_notebooks_train(self, shape, notebook, written):
+        cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", 4).cells
+        text = "".join(
+            cell.source + "".join(o.get("text", "") for o in cell.get("outputs", [])) for cell in cells
+        )
+        assert all(part in text for part in written.split("|"))
+        default = inspect.signature(training.train).parameters["batch_size"].default
+        assert shape.batch == (100 if "batches of 100" in written else default)
+        assert shape.size == 14 and f"{shape.depth}" in written and f"{shape.width}" in written
+
+    def test_a_shape_says_its_images_and_its_batch(self, monkeypatch):
+        shape = bench.Shape(2, 3, 8, 5.0, 14, 100)
+        assert str(shape) == "2 of 3 x 8, 14 x 14, 100" and bench.fresh(shape).inputs == 196
+        seen = {}
+
+        def keep(nets, data, batch_size, **_):
+            seen["batched"] = (nets.inputs, batch_size)
+            return types.SimpleNamespace(losses=torch.ones(5, 2))
+
+        def loop(name):
+            return lambda model, x, *rest: seen.update({name: (x, *rest)}) or [1.0] * 5
+
+        monkeypatch.setattr(bench.training, "train", keep)
+        monkeypatch.setattr(bench, "run_plain", loop("loop"))
+        monkeypatch.setattr(bench, "run_loader", lambda model, batches, steps: seen.update(loader=batches))
+        bench.compare(shape, data.load("train", 500, size=14), repeats=1, models=1, steps=5)
+        assert seen["batched"] == (196, 100) and seen["loader"].batch_size == 100
+        assert seen["loop"][0].shape == (500, 196) and seen["loop"][2].shape == (5, 100)
 
 
 class Losses:

@@ -497,6 +497,7 @@ def test_a_table_is_shown_whole(shown: list) -> None:
     assert set(bundle) == {"text/html", "text/plain"}
     assert f"{long} &lt;b&gt; &amp; é" in bundle["text/html"]
     assert f"{long} <b> & é" in bundle["text/plain"]
+    assert bundle["text/html"].count('<th style="text-align: left">') == 2
 
 
 def test_names_in_a_table_are_not_shown_as_a_list(shown: list) -> None:

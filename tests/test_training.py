@@ -394,23 +394,23 @@ class TestBench:
         assert times.difference < 1e-5
         assert len(times.loop) == len(times.batched) == 2 and min(times.loop + times.batched) > 0
 
-    @pytest.mark.parametrize("shape", [bench.Shape(3, 2, 8, 4.0), bench.Shape(1, 1, 16, 1.0)])
+    @pytest.mark.parametrize("shape", [bench.Shape(3, 2, 8), bench.Shape(1, 1, 16, size=14, batch=50)])
     def test_flops_against_torchs_own_count(self, shape):
         from torch.utils.flop_counter import FlopCounterMode
 
-        nets = bench.fresh(shape, 784)
-        x, y = dataset(50, 784, 10).images, dataset(50, 784, 10).labels
+        nets, some = bench.fresh(shape), dataset(shape.batch, shape.inputs, 10)
+        x, y = some.images, some.labels
         total = 0
         for number in range(shape.count):
             with FlopCounterMode(display=False) as counter:
                 nn.functional.cross_entropy(bench.plain(nets, number)(x), y).backward()
             total += counter.get_total_flops()
-        assert bench.flops(shape, 784, 50) == total
+        assert bench.flops(shape) == total
 
     def test_report(self):
         times = bench.Times(loop=[4.0, 9.0, 5.0], batched=[1.0, 2.0, 1.5])
-        work = bench.flops(self.shape, 784)
-        lines = bench.report({self.shape: times}, 100.0 * work, 40, 784).splitlines()
+        work = bench.flops(self.shape)
+        lines = bench.report({self.shape: times}, 100.0 * work, 10_000).splitlines()
         assert len(lines) == 4
         loop, batched = lines[2].split(), lines[3].split()
         assert loop[-4:] == ["5.00", "24", f"{40 * work / 5e9:.1f}", "8%"]

@@ -37,20 +37,33 @@ PARTS = ("networks", "imports", "figure", "notebooks")
 
 @dataclass(frozen=True)
 class Shape:
-    """So many networks of one depth and width; ``asked``: the speed-up over the plain loop that the course promises."""
+    """So many networks of one depth and width, on images of ``size`` x ``size`` in batches of ``batch``.
+
+    ``asked``: the speed-up over the plain loop that the course promises, if any.
+    """
 
     count: int
     depth: int
     width: int
     asked: float | None = None
+    size: int = data.SIDE
+    batch: int = BATCH
 
     def __str__(self) -> str:
-        return f"{self.count} networks {self.depth} x {self.width}"
+        return f"{self.count} of {self.depth} x {self.width}, {self.size} x {self.size}, {self.batch}"
+
+    @property
+    def inputs(self) -> int:
+        """Pixels of an image."""
+        return self.size**2
 
 
+# What the notebooks train: a map of 07, the race of 08, the hook of 00. The goal for such sweeps: five times the plain loop.
+SWEEPS = (Shape(170, 4, 32, 5.0, 14, 100), Shape(75, 3, 64, 5.0, 14), Shape(60, 8, 64, 5.0, 14))
+# Fewer networks and whole images: products weigh more, what a loop spends around them less.
 SHAPES = (Shape(16, 3, 64, 4.0), Shape(32, 20, 32, 5.0), Shape(8, 10, 128, 2.0))
-# From narrow to wide at one depth. The goal for sweeps of narrow networks is five times the plain loop.
-WIDTHS = (Shape(16, 4, 32, 5.0), Shape(16, 4, 64, 5.0), Shape(8, 4, 128), Shape(4, 4, 256), Shape(2, 4, 512))
+# From narrow to wide at one depth.
+WIDTHS = (Shape(16, 4, 32), Shape(16, 4, 64), Shape(8, 4, 128), Shape(4, 4, 256), Shape(2, 4, 512))
 
 
 @dataclass
@@ -66,10 +79,10 @@ class Times:
     loader: list[float] = field(default_factory=list)
 
 
-def flops(shape: Shape, inputs: int = data.SIDE**2, batch: int = BATCH) -> int:
+def flops(shape: Shape) -> int:
     """Floating-point operations of one step of all networks: 2 B (2 I w + 3 (d - 1) w^2 + 3 w C) for each network."""
     d, w = shape.depth, shape.width
-    return shape.count * 2 * batch * (2 * inputs * w + 3 * (d - 1) * w * w + 3 * w * CLASSES)
+    return shape.count * 2 * shape.batch * (2 * shape.inputs * w + 3 * (d - 1) * w * w + 3 * w * CLASSES)
 
 
 def matmul_rate(size: int = 2048, repeats: int = 4) -> float:
@@ -83,10 +96,10 @@ def matmul_rate(size: int = 2048, repeats: int = 4) -> float:
     return 2 * size**3 / seconds
 
 
-def fresh(shape: Shape, inputs: int) -> networks.Networks:
+def fresh(shape: Shape) -> networks.Networks:
     """The networks to train: ReLU, He's initial weights, seeds 0, 1, 2 ..."""
     designs = networks.grid(activation="relu", gain="he", seed=range(shape.count), learning_rate=RATE)
-    return networks.Networks(designs, inputs, shape.depth, shape.width, CLASSES)
+    return networks.Networks(designs, shape.inputs, shape.depth, shape.width, CLASSES)
 
 
 def plain(nets: networks.Networks, number: int) -> nn.Sequential:
@@ -104,11 +117,11 @@ def plain(nets: networks.Networks, number: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def loader(x: Tensor, y: Tensor) -> DataLoader[tuple[Tensor, ...]]:
+def loader(x: Tensor, y: Tensor, batch: int) -> DataLoader[tuple[Tensor, ...]]:
     """The loader that most tutorials write: shuffled batches of single examples, collected in this process."""
     shuffle = torch.Generator().manual_seed(0)
     examples = TensorDataset(x, y)
-    return DataLoader(examples, BATCH, shuffle=True, generator=shuffle, num_workers=0, drop_last=True)
+    return DataLoader(examples, batch, shuffle=True, generator=shuffle, num_workers=0, drop_last=True)
 
 
 def run_plain(model: nn.Module, x: Tensor, y: Tensor, order: Tensor) -> list[float]:
@@ -134,15 +147,20 @@ def _steps(model: nn.Module, batches: Iterable[Sequence[Tensor]]) -> list[float]
 
 
 def compare(shape: Shape, examples: data.Dataset, repeats: int, models: int, steps: int) -> Times:
-    """Time all sides in turns: ``repeats`` times ``steps`` steps of ``models`` networks by each loop, and one batched epoch."""
+    """Time all sides in turns: ``repeats`` times ``steps`` steps of ``models`` networks by each loop, and one batched epoch.
+
+    ``examples``: images of the shape's size.
+    """
     x, y = examples.images, examples.labels
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
-    order = order[: len(x) - len(x) % BATCH].view(-1, BATCH)  # as training.train with order_seed=0
+    order = order[: len(x) - len(x) % shape.batch].view(
+        -1, shape.batch
+    )  # as training.train with order_seed=0
     steps = min(steps, len(order))
     scale = len(order) * shape.count / (models * steps)
-    times, shuffled = Times(), loader(x, y)
+    times, shuffled = Times(), loader(x, y, shape.batch)
     for repeat in range(-1, repeats):  # the first turn warms up and is not counted
-        nets = fresh(shape, x.shape[1])
+        nets = fresh(shape)
         numbers = [(max(repeat, 0) * models + m) % shape.count for m in range(models)]
         some, same = ([plain(nets, number) for number in numbers] for _ in range(2))
         start = time.perf_counter()
@@ -151,7 +169,7 @@ def compare(shape: Shape, examples: data.Dataset, repeats: int, models: int, ste
         for model in same:
             run_loader(model, shuffled, steps)
         loader_done = time.perf_counter()
-        history = training.train(nets, examples, batch_size=BATCH, momentum=MOMENTUM, order_seed=0)
+        history = training.train(nets, examples, batch_size=shape.batch, momentum=MOMENTUM, order_seed=0)
         end = time.perf_counter()
         if repeat >= 0:
             times.loop.append((plain_done - start) * scale)
@@ -162,18 +180,20 @@ def compare(shape: Shape, examples: data.Dataset, repeats: int, models: int, ste
     return times
 
 
-def report(results: dict[Shape, Times], rate: float, steps: int, inputs: int) -> str:
-    """The table: one line per shape and side. ``rate``: of the dense product, operations per second."""
+def report(results: dict[Shape, Times], rate: float, examples: int) -> str:
+    """The table: one line per shape and side. ``rate``: of the dense product, operations per second; ``examples``: in an epoch."""
+    head = "{:29}{:9}{:>9}{:>10}{:>10}{:>10}{:>20}{:>7}{:>9}"
     lines = [
-        f"{'':24}{'':9}{'s/epoch':>9}{'network':>10}{'':>10}{'share of':>10}{'times faster than':>20}{'asked':>7}{'largest':>9}",
-        f"{'':24}{'':9}{'(median)':>9}{'steps/s':>10}{'GFLOP/s':>10}{'matmul':>10}{'loader':>10}{'loop':>10}{'for':>7}{'possible':>9}",
-    ]
+        head.format("networks,", "", "s/epoch", "network", "", "share of", "times faster than", "asked", "largest"),
+        head.format("images, batch", "", "(median)", "steps/s", "GFLOP/s", "matmul", "loader      loop", "for", "possible"),
+    ]  # fmt: skip
     for shape, times in results.items():
-        work = flops(shape, inputs) * steps
+        steps = examples // shape.batch
+        work = flops(shape) * steps
         sides = {"loop": times.loop, "loader": times.loader, "batched": times.batched}
         medians = {name: statistics.median(seconds) for name, seconds in sides.items() if seconds}
         for name, seconds in medians.items():
-            line = f"{str(shape) if name == 'loop' else '':24}{name:9}{seconds:9.2f}{shape.count * steps / seconds:10,.0f}"
+            line = f"{str(shape) if name == 'loop' else '':29}{name:9}{seconds:9.2f}{shape.count * steps / seconds:10,.0f}"
             line += f"{work / seconds / 1e9:10.1f}{work / seconds / rate:10.0%}"
             if name == "batched":
                 line += f"{medians['loader'] / seconds:10.1f}" if "loader" in medians else " " * 10
@@ -185,23 +205,24 @@ def report(results: dict[Shape, Times], rate: float, steps: int, inputs: int) ->
 
 def networks_part(repeats: int, models: int, steps: int) -> str:
     """Compare the sides at all shapes; the table, and what its columns mean."""
-    examples = data.load("train")
-    epoch, inputs = len(examples) // BATCH, examples.images.shape[1]
+    shapes = (*SWEEPS, *SHAPES, *WIDTHS)
+    examples = {size: data.load("train", size=size) for size in {shape.size for shape in shapes}}
+    count = len(examples[shapes[0].size])
     rates, results = [matmul_rate()], {}
-    for shape in (*SHAPES, *WIDTHS):
+    for shape in shapes:
         bench_notebooks.progress(f"timing {shape} ...")
-        results[shape] = compare(shape, examples, repeats, models, steps)
+        results[shape] = compare(shape, examples[shape.size], repeats, models, steps)
         rates.append(matmul_rate())
     bench_notebooks.progress("")
     rate = max(rates)
     difference = max(times.difference for times in results.values())
     return (
-        f"Fashion-MNIST, {len(examples):,} images, {inputs} inputs, batch {BATCH}, {epoch} steps an epoch, "
-        f"SGD with momentum {MOMENTUM}, ReLU, float32\n"
+        f"Fashion-MNIST, {count:,} images an epoch, SGD with momentum {MOMENTUM}, ReLU, float32; the first {len(SWEEPS)} are\n"
+        "sweeps of notebooks 07, 08 and 00\n"
         f"dense float32 matrix product, 2048 x 2048, best of the run: {rate / 1e9:.1f} GFLOP/s\n\n"
-        f"{report(results, rate, epoch, inputs)}\n\n"
+        f"{report(results, rate, count)}\n\n"
         f"Medians of {repeats} turns, the sides one after the other. Loop, loader: {models} networks x {steps} steps a "
-        f"turn, scaled to all\nnetworks and {epoch} steps; the loop indexes its batches, the loader is a DataLoader over a "
+        "turn, scaled to all\nnetworks and the epoch; the loop indexes its batches, the loader is a DataLoader over a "
         "TensorDataset, shuffled, without\nworkers. Batched: training.train, the whole epoch, set-up included.\n"
         "Share of matmul: products alone, 2B(2Iw + 3(d-1)w² + 3wC) operations a step and network, over the dense rate.\n"
         "Largest possible: loop time over the time of these products at the dense rate; no program is faster than that.\n"
