@@ -43,7 +43,7 @@ def steps_to(losses: History | Tensor, target: float, window: int = WINDOW) -> T
     smooth = _smooth(losses.losses if isinstance(losses, History) else losses, window)
     if isinstance(target, bool) or not isinstance(target, int | float) or not math.isfinite(target):
         raise ValueError(f"the target must be a finite loss in nats, got {target!r}")
-    reached = smooth <= target
+    reached = smooth.isfinite() & (smooth <= target)
     first = reached.to(torch.uint8).argmax(0).double() + window
     return torch.where(reached.any(0), first, torch.full_like(first, math.inf))
 

@@ -95,8 +95,9 @@ class TestSides:
         shape = bench.Shape(3, 2, 8)
         times = bench.Times(loop=[4.0, 9.0, 5.0], batched=[2.0], loader=[6.0, 8.0, 7.0])
         work = bench.flops(shape) * 40
-        head, _, loop, loader, batched = bench.report({shape: times}, work / 1.0, 10_000).splitlines()
-        assert "times faster than" in head
+        head, below, loop, loader, batched = bench.report({shape: times}, work / 1.0, 10_000).splitlines()
+        assert head.split()[-5:] == ["times", "faster", "than", "asked", "largest"]
+        assert below.split()[-4:] == ["loader", "loop", "for", "possible"]
         assert loop.split()[-5:] == ["loop", "5.00", "24", f"{work / 5e9:.1f}", "20%"]
         assert loader.split() == ["loader", "7.00", "17", f"{work / 7e9:.1f}", "14%"]
         assert batched.split() == ["batched", "2.00", "60", f"{work / 2e9:.1f}", "50%", "3.5", "2.5", "5.0"]
@@ -106,6 +107,19 @@ class TestSides:
         monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
         assert bench.matmul_rate(8) == 2 * 8**3 / 1.0
         assert next(clock, None) is None
+
+    def test_the_largest_difference_of_a_shape_is_kept(self, examples, monkeypatch):
+        losses = torch.tensor([[1.0, 1.0], [1.0, 1.25], [1.0, 1.0], [1.0, 1.0]])
+        monkeypatch.setattr(bench, "run_plain", lambda *_: [1.0] * 4)
+        monkeypatch.setattr(bench, "run_loader", lambda *_: [1.0] * 4)
+        monkeypatch.setattr(bench.training, "train", lambda *_, **__: types.SimpleNamespace(losses=losses))
+        assert bench.compare(bench.Shape(2, 1, 4), examples, repeats=2, models=2, steps=4).difference == 0.25
+
+    def test_the_dense_rate_is_the_best_of_the_whole_run(self, monkeypatch):
+        rates = iter([1e9, 2e9, 7e9, *[3e9] * 20])
+        monkeypatch.setattr(bench, "compare", lambda *_: bench.Times([1.0], [1.0], 0.0, [1.0]))
+        monkeypatch.setattr(bench, "matmul_rate", lambda: next(rates))
+        assert "best of the run: 7.0 GFLOP/s" in bench.networks_part(1, 1, 1)
 
     def test_the_largest_difference_of_all_shapes_is_told(self, monkeypatch):
         differences = iter([3e-5, 1e-6, *[0.0] * 20])

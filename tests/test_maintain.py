@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
+import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
@@ -405,6 +406,73 @@ def test_refresh_stores_nothing_that_went_wrong(
     assert (course / "build" / "01_tiny.ipynb").exists()
 
 
+def test_each_problem_of_a_stored_notebook_is_named() -> None:
+    stored = notebook("print(1)", "2", first="x = 1")
+    execute.clean(stored)
+    assert execute.problems(stored) == []
+    assert stored.metadata.language_info == {"name": "python"}
+    stored.metadata.language_info["version"] = "3.0"
+    stored.metadata.widgets = {}
+    stored.cells[0].metadata.trusted = True
+    stored.cells[1].source = " \n"
+    stored.cells[2].execution_count = 7
+    stored.cells[2].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="fine"),
+        nbformat.v4.new_output("stream", name="stderr", text=" oh \n"),
+        nbformat.v4.new_output("display_data", {}),
+        nbformat.v4.new_output("error", ename="KeyError", evalue="x", traceback=[]),
+    ]
+    stored.cells[3].id = "c1"
+    assert execute.problems(stored) == [
+        "metadata.widgets is stored",
+        "metadata.language_info.version is stored",
+        "cells lack an id of their own",
+        "cell title: metadata.trusted is stored",
+        "cell c0: empty",
+        "cell c1: execution count 7, expected 2",
+        "cell c1: something on stderr: 'oh'",
+        "cell c1: an empty output is stored",
+        "cell c1: an error is stored (KeyError)",
+    ]
+    stored.metadata.kernelspec["name"] = "mine"
+    del stored.cells[3]["id"]
+    assert {
+        "the kernel is not python3, Python 3 (ipykernel)",
+        "cells lack an id of their own",
+    } <= set(execute.problems(stored))
+
+
+def test_run_goes_by_number_and_refresh_has_00_last(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ["01_b", "00_a"]:
+        write(course, name, notebook())
+    monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
+    monkeypatch.setattr(execute, "problems", lambda notebook: [])
+    monkeypatch.setattr("course_utils.claims.scoreboard", lambda folder: pd.DataFrame())
+    assert execute.run(root=course) == execute.refresh(root=course) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[1] for line in lines if line and line[0] in ("[1/2]", "[2/2]")] == [
+        "00_a", "01_b", "01_b", "00_a",
+    ]  # fmt: skip
+
+
+def test_the_verdicts_have_a_head_or_there_are_none_yet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"id": "C01", "verdict": "holds", "notebook": "02_x", "figure": "0.25 at z = 0"}
+    monkeypatch.setattr("course_utils.claims.scoreboard", lambda folder: pd.DataFrame([row]))
+    assert execute.print_verdicts(Path("build")) == 0
+    head, line = capsys.readouterr().out.strip().splitlines()
+    assert head.split() == ["claim", "verdict", "notebook", "deciding", "figure"]
+    assert [line.index(part) for part in row.values()] == [
+        head.index(part) for part in ("claim", "verdict", "notebook", "deciding")
+    ]
+    monkeypatch.setattr("course_utils.claims.scoreboard", lambda folder: pd.DataFrame())
+    execute.print_verdicts(Path("build"))
+    assert capsys.readouterr().out == "\nNo verdicts yet.\n"
+
+
 def files(root: Path) -> dict[str, str]:
     """The SHA-256 of every file, but what Python caches."""
     paths = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
@@ -570,7 +638,9 @@ def test_command_line_explains_itself(course: Path) -> None:
     assert refused.returncode == 2 and "not owner/name" in refused.stderr
 
 
-def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell() -> None:
+def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def base64_of(picture: Image.Image) -> str:
         target = io.BytesIO()
         picture.save(target, format="PNG")
@@ -583,6 +653,12 @@ def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell() -> Non
     small = execute._smaller(base64_of(lines))
     assert len(small) < 0.7 * len(base64_of(lines))
     assert execute._smaller(small) == small
+    for apart, kept in [(12, small), (13, base64_of(lines))]:  # of 255 steps of a colour
+        monkeypatch.setattr(
+            execute.ImageChops, "difference", lambda *_, a=apart: Image.new("RGB", (1, 1), (0, a, 3))
+        )
+        assert execute._smaller(base64_of(lines)) == kept
+    monkeypatch.undo()
     rainbow = Image.merge("RGB", [Image.linear_gradient("L").rotate(turn) for turn in (0, 90, 180)])
     assert execute._smaller(base64_of(rainbow)) == base64_of(rainbow)
 

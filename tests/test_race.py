@@ -35,6 +35,7 @@ def test_steps_to_never_counts_what_is_not_finite() -> None:
     losses = torch.full((10, 3), 2.0)
     losses[5:, 0], losses[5:, 1], losses[8:, 2] = math.nan, math.inf, -50.0
     assert race.steps_to(losses, 1.0, 2).tolist() == [math.inf, math.inf, 9]
+    assert race.steps_to(-losses.abs(), -60.0, 2).tolist() == [math.inf] * 3
 
 
 @pytest.mark.parametrize(

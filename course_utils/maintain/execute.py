@@ -124,7 +124,6 @@ def execute(path: Path) -> Notebook:
 
 def clean(notebook: Notebook) -> None:
     """Take out, in place, what differs from one execution to the next and is no result."""
-    _give_ids(notebook)
     about = notebook["metadata"]
     for key in NOISY_NOTEBOOK_KEYS & set(about):
         del about[key]
