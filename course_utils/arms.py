@@ -6,7 +6,6 @@ training, and reported with other seeds on the test images, so that the choice o
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -326,7 +325,7 @@ def step_cost(design: Design, other: Design, data: Dataset, depth: int, width: i
         pair = [Networks([d], data.images.shape[1], depth, width) for d in (design, other)]
         for _ in range(rounds + 1):  # the first round warms up
             for which, networks in enumerate(pair):
-                start = time.process_time()
+                start = machine.processor_time()
                 training.train(networks, thousand, batch_size=100)
-                spent[which].append(time.process_time() - start)
+                spent[which].append(machine.processor_time() - start)
     return min(spent[1][1:]) / min(spent[0][1:])

@@ -1,7 +1,8 @@
 """Cost: the time of activations and of whole training steps, the memory that the backward pass needs, sparse products.
 
-Times are seconds on this machine, on one thread, and only their ratios are worth keeping. Things that are compared take
-turns, and of each the least time counts: other programs can make a block of calls slower, but not faster.
+Times are seconds of processor time on this machine, on one thread, and only their ratios are worth keeping. Things that
+are compared take turns, and of each the least time counts: other programs can make a block of calls slower, by what they
+do to the caches, but not faster.
 """
 
 import itertools
@@ -102,12 +103,12 @@ def kernel(activation: str | Activation) -> Kernel:
 def race(
     arms: Mapping[str, Callable[[], object]], rounds: tuple[int, int] = (3, 12), seconds: float = 1.5
 ) -> dict[str, float]:
-    """Seconds per call of each arm, on one thread: the least over rounds in which the arms take turns.
+    """Seconds of processor time per call of each arm, on one thread: the least over rounds in which the arms take turns.
 
     In a round each arm is timed over a block of calls, of about half a millisecond, by torch.utils.benchmark (which calls
     it a few times first, without the clock); an arm that takes 5 ms or more is timed over one call, without more ado.
     Rounds go on until two in a row have bettered no arm by more than 3 %, within ``rounds``; after the least number of
-    rounds they also end when ``seconds`` are over. The number of torch threads is put back.
+    rounds they also end when ``seconds`` of the clock on the wall are over. The number of torch threads is put back.
 
     Args:
         arms: name -> function without arguments.
@@ -125,7 +126,8 @@ def race(
         )
     with machine.threads(1):
         start, quiet = time.perf_counter(), 0
-        timers = {name: Timer("arm()", globals={"arm": arm}) for name, arm in arms.items()}
+        watch = machine.processor_time
+        timers = {name: Timer("arm()", globals={"arm": arm}, timer=watch) for name, arm in arms.items()}
         best = {name: timer.timeit(1).median for name, timer in timers.items()}
         calls = {name: min(1000, math.ceil(_BLOCK / max(t, 1e-9))) for name, t in best.items()}
         for turn in range(1, largest):
@@ -141,9 +143,9 @@ def race(
 def _clock(arm: Callable[[], object], timer: Timer, calls: int, expected: float) -> float:
     if expected < _SLOW:
         return float(timer.timeit(calls).median)
-    start = time.perf_counter()
+    start = machine.processor_time()
     arm()
-    return time.perf_counter() - start
+    return machine.processor_time() - start
 
 
 def element_times(

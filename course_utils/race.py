@@ -6,7 +6,6 @@ medians then count it as what it is, the slowest.
 """
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, tuning
+from course_utils import activations, machine, tuning
 from course_utils.activations import Activation
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks
@@ -182,10 +181,10 @@ def seconds_per_step(
     batch_size: int = 100,
     rounds: int = 5,
 ) -> dict[str, float]:
-    """Wall-clock seconds of one training step of one network, by activation; for ratios, not to be quoted.
+    """Seconds of processor time for one training step of one network, by activation; for ratios, not to be quoted.
 
-    ``count`` networks train together for one epoch of ``data``. The activations take turns, ``rounds`` times, and
-    the fastest turn of each counts: what else the machine does can only slow a turn down.
+    ``count`` networks train together for one epoch of ``data``, on one thread. The activations take turns, ``rounds``
+    times, and the fastest turn of each counts: what else the machine does can only slow a turn down.
 
     Raises:
         ValueError: no name, two activations of one name, rounds below 1; also those of Networks and train.
@@ -197,13 +196,13 @@ def seconds_per_step(
         raise ValueError(f"rounds must be a whole number of at least 1, got {rounds!r}")
     best = {entry.name: math.inf for entry in entries}
     steps = len(data) // batch_size
-    for _ in range(rounds):
-        for entry in entries:
+    with machine.threads(1):
+        for entry in entries * rounds:
             designs = [Design(entry, seed=seed, learning_rate=0.01) for seed in range(count)]
             nets = Networks(designs, data.images.shape[1], depth, width)
-            start = time.perf_counter()
+            start = machine.processor_time()
             train(nets, data, batch_size=batch_size)
-            best[entry.name] = min(best[entry.name], (time.perf_counter() - start) / steps / count)
+            best[entry.name] = min(best[entry.name], (machine.processor_time() - start) / steps / count)
     return best
 
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils import activations, arms, data, measure, networks, theory, training
+from course_utils import activations, arms, data, machine, measure, networks, theory, training
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks
 
@@ -404,7 +404,7 @@ def test_step_cost_by_a_clock_of_its_own(
         clock.now += next(lasts)
 
     monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(arms, "time", SimpleNamespace(process_time=lambda: clock.now))
+    monkeypatch.setattr(machine, "processor_time", lambda: clock.now)
     options = {} if rounds is None else {"rounds": rounds}
     found = arms.step_cost(Design("relu"), Design("tanh"), toy(count), 2, 16, **options)
     assert found == pytest.approx(6 / 2 if rounds is None else 9 / 8)

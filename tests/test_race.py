@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from course_utils import activations, data, race
+from course_utils import activations, data, machine, race
 from course_utils.networks import Design, Networks
 from course_utils.training import train
 
@@ -274,11 +274,12 @@ def test_seconds_are_those_of_the_fastest_turn_of_one_network(monkeypatch: pytes
     turns, now, trained = iter([8.0, 80.0, 4.0, 120.0, 6.0, 100.0]), [0.0], []
 
     def fake(nets: Networks, data: object, batch_size: int) -> None:
+        assert torch.get_num_threads() == 1
         trained.append((nets.designs[0].activation.name, len({d.seed for d in nets.designs}), batch_size))
         now[0] += next(turns)
 
     monkeypatch.setattr(race, "train", fake)
-    monkeypatch.setattr(race.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(machine, "processor_time", lambda: now[0])
     spent = race.seconds_per_step(["relu", "tanh"], SMALL, 1, 4, count=2, batch_size=50, rounds=3)
     assert spent == {"relu": 4 / 8 / 2, "tanh": 80 / 8 / 2}
     assert trained == [("relu", 2, 50), ("tanh", 2, 50)] * 3  # they take turns
