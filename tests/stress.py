@@ -361,6 +361,34 @@ def cpu_avx512(desk: Desk) -> str:
     return _capability(desk, "avx512")
 
 
+NEIGHBOUR = (
+    "import torch; torch.set_num_threads(1); a = torch.rand(1000, 1000); print(flush=True)\nwhile True: a @ a"
+)
+
+
+@case("busy", "other programs keep every processor busy, twice over")
+def busy(desk: Desk) -> str:
+    """A machine shared with others: slower, and every output the same, the ratios of timings within their bounds."""
+    course = desk.copy()
+    command = [sys.executable, "-c", NEIGHBOUR]
+    others = [
+        subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
+        for _ in range(2 * (os.cpu_count() or 1))
+    ]
+    try:
+        for other in others:
+            assert other.stdout is not None
+            other.stdout.readline()  # it has begun
+        remark = nbval(desk, course, env={"OMP_NUM_THREADS": "1"}).remark()
+        if any(other.poll() is not None for other in others):
+            raise Failed("the condition does not hold: the other programs ended before the notebooks")
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
+    return remark
+
+
 @case("offline", "no network but the machine's own 127.0.0.1, over which kernels talk")
 def offline(desk: Desk) -> str:
     """In a network namespace with the loopback alone."""

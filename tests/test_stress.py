@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -93,6 +94,26 @@ def tried(attempt: object, desk: stress.Desk) -> str:
 # --- conditions ------------------------------------------------------------------------------------
 
 
+def test_busy_processors(desk: stress.Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stress.os, "cpu_count", lambda: 1)
+    begun: list[subprocess.Popen] = []
+    monkeypatch.setattr(stress, "NEIGHBOUR", "print(flush=True)\nwhile True: pass")
+    usual = stress.subprocess.Popen
+
+    def spy(command: list[str], **options: object) -> subprocess.Popen:
+        other = usual(command, **options)
+        if command[-1] == stress.NEIGHBOUR:
+            begun.append(other)
+        return other
+
+    monkeypatch.setattr(stress.subprocess, "Popen", spy)
+    tried(stress.busy, desk)
+    assert len(begun) == 2 and all(other.poll() is not None for other in begun)
+    monkeypatch.setattr(stress, "NEIGHBOUR", "print(flush=True)")
+    with pytest.raises(stress.Failed, match="ended before the notebooks"):
+        stress.busy(desk)
+
+
 def test_another_working_directory(desk: stress.Desk) -> None:
     assert tried(stress.elsewhere, desk).startswith("1 notebooks, 3 cells; most memory ")
 
@@ -161,9 +182,7 @@ def test_choosing() -> None:
 
 
 def test_the_cases_that_the_course_promises() -> None:
-    promised = (
-        "five threads-1 threads-2 cpu-default cpu-avx2 cpu-avx512 offline readonly elsewhere reverse ascii"
-    )
+    promised = "five threads-1 threads-2 cpu-default cpu-avx2 cpu-avx512 busy offline readonly elsewhere reverse ascii"
     promised += " together audit fulldisk killed-run killed-refresh colab colab-alone binder"
     assert [one.name for one in stress.CASES] == promised.split()
 
