@@ -207,7 +207,7 @@ def unregister(name: str) -> None:
 def get(name: str | Activation) -> Activation:
     """The activation of that name; an :class:`Activation` is handed back as it is.
 
-    Known at the start: sigmoid (logistic), tanh, relu, leaky_relu (slope 0.01 below 0), elu (alpha 1),
+    Known at the start, among others: sigmoid (logistic), tanh, relu, leaky_relu (slope 0.01 below 0), elu (alpha 1),
     softplus, gelu (exact), silu, identity.
 
     Raises:

@@ -51,7 +51,7 @@ class Claim:
     """One row of the register data/claims.toml.
 
     Attributes:
-        id: C01 ... C38, or E1 ... E9 for an error in the thread's formulas and facts.
+        id: C01 and on, or E1 and on for an error in the thread's formulas and facts.
         who, year: who said it, and when.
         says: what it says, in the course's own words.
         notebook: the home notebook, "00" ... "09", which holds its card.

@@ -1,17 +1,20 @@
 """Notebook 09's exercises and figures."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from nbformat import read
 
 from course_utils import claims, plots, theory, thread
 from course_utils.exercises import check, exercises
 from course_utils.exercises import nb09 as checks
 from course_utils.figures import nb09
 
+NOTEBOOK = next((Path(__file__).resolve().parents[1] / "notebooks").glob("09_*.ipynb"))
 STEP, GROWTH = theory.gradient_factor("relu", "pytorch"), theory.batch_norm_growth("gelu")
 
 
@@ -124,3 +127,12 @@ def test_settings_draw() -> None:
     best = table.groupby(["setting", "activation"], as_index=False)["test_accuracy"].mean()
     best = best.rename(columns={"test_accuracy": "mean"})
     assert plots.picture(nb09.settings(table, best, ["relu", "tanh"])).png
+
+
+def test_the_stored_board_quotes_the_stored_cards() -> None:
+    """Also behind the signs for "about", which nbval does not compare."""
+    outputs = [out for cell in read(NOTEBOOK, 4).cells for out in cell.get("outputs", [])]
+    tables = [out["data"]["text/plain"] for out in outputs if "text/html" in out.get("data", {})]
+    (board,) = [table for table in tables if {"verdict", "figure"} <= set(table.split("\n")[0].split())]
+    missing = [row.id for row in claims.scoreboard().itertuples() if row.figure not in board]
+    assert missing == [], f"other figures than in the cards of {missing}: make refresh ARGS=09, once more"

@@ -150,6 +150,10 @@ def test_headings_nest(path: Path) -> None:
     assert [level for level, _ in levels].count(1) == 1, "one title"
     steps = [b[1] for a, b in itertools.pairwise(levels) if b[0] > a[0] + 1]
     assert steps == [], "these headings skip a level"
+    sentences = [
+        heading for level, heading in levels if level > 1 and (len(heading) > 70 or heading.endswith("."))
+    ]
+    assert sentences == [], "text has run into these headings"
 
 
 @every_notebook

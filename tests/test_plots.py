@@ -182,7 +182,7 @@ def test_sizes_of_letters_say_what_matters() -> None:
 
 
 def test_stored_picture_keeps_colours_of_small_marks_and_all_greys() -> None:
-    """A palette must neither merge small marks of nine activations nor turn a smooth scale into steps."""
+    """A palette must neither merge small marks of the activations nor turn a smooth scale into steps."""
     figure, (marks, scale) = plots.axes("A finding", columns=2)
     for place, entry in enumerate(activations.registered()):
         marks.plot([place], [0], entry.marker, color=entry.colour, ms=5)

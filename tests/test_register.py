@@ -54,9 +54,8 @@ def test_the_file_holds_the_claims_and_nothing_else() -> None:
     assert list(tomllib.loads(TEXT)) == ["claim"]
 
 
-def test_forty_seven_ids_in_order() -> None:
+def test_ids_in_order() -> None:
     assert [claim["id"] for claim in CLAIMS] == IDS
-    assert len(IDS) == 47
 
 
 @each
@@ -148,5 +147,5 @@ def test_expected_verdicts() -> None:
 
 def test_every_row_has_exactly_one_card_and_its_verdict() -> None:
     board = claims.scoreboard()
-    assert board["id"].tolist() == [claim["id"] for claim in CLAIMS] and len(board) == 47
+    assert board["id"].tolist() == [claim["id"] for claim in CLAIMS]
     assert board["verdict"].tolist() == [claim["verdict"] for claim in CLAIMS]

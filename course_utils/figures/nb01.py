@@ -30,8 +30,9 @@ def gallery(entries: Iterable[Activation], z: Tensor) -> Figure:
         ax.set_ylim(-1.3, 3)
     for ax in grid.flat[len(entries) :]:
         ax.set_axis_off()
-    for ax in grid[-1]:
+    for ax in grid.flat[max(0, len(entries) - 3) : len(entries)]:  # the lowest of each column
         ax.set_xlabel("z")
+        ax.tick_params(labelbottom=True)
     return figure
 
 
