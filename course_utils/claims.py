@@ -54,7 +54,7 @@ class Claim:
         id: C01 and on, or E1 and on for an error in the thread's formulas and facts.
         who, year: who said it, and when.
         says: what it says, in the course's own words.
-        notebook: the home notebook, "00" ... "09", which holds its card.
+        notebook: the number of the home notebook, such as "05", which holds its card.
         also: other notebooks that try a part of it.
         kind: "measured", or "cited" for history and opinion that only sources can decide.
         verdict: expected verdict.

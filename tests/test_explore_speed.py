@@ -138,7 +138,7 @@ def wall(place: int) -> Figure:
 
 
 EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, wall]
-every = pytest.mark.parametrize("draw", EXPLORERS, ids=[f"nb{i:02d}" for i in range(10)])
+every = pytest.mark.parametrize("draw", EXPLORERS, ids=[f"nb{i:02d}" for i in range(len(EXPLORERS))])
 WALK = [1, 2, 4, 3, 1, 5]
 
 

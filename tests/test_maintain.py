@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
-from course_utils.maintain import bootstrap, execute, publish
+from course_utils.__main__ import main
+from course_utils.maintain import bench, bootstrap, execute, pages, publish
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMPED = "someone/why-relu"
@@ -581,7 +582,12 @@ def test_a_kernel_that_is_not_there_is_told(
     assert path.read_bytes() == before
 
 
-def test_notebook_00_is_refreshed_last(course: Path) -> None:
+def test_notebooks_09_and_00_are_refreshed_last(course: Path) -> None:
+    for name in ["09_d", "10_e"]:
+        write(course, name, notebook())
+    assert [path.stem for path in execute.select(root=course)] == ["10_e", "09_d"]
+    for name in ["09_d", "10_e"]:
+        (course / "notebooks" / f"{name}.ipynb").unlink()
     for name in ["02_c", "00_a", "01_b"]:
         write(course, name, notebook())
     assert [path.stem for path in execute.select(root=course)] == ["01_b", "02_c", "00_a"]
@@ -636,6 +642,66 @@ def test_command_line_explains_itself(course: Path) -> None:
     assert cli(course, "run", "no_such").returncode == 2
     refused = cli(course, "publish", "nonsense")
     assert refused.returncode == 2 and "not owner/name" in refused.stderr
+
+
+CHORES = [
+    ("run", ("run", [])),
+    ("run 02 05_dead_units", ("run", ["02", "05_dead_units"])),
+    ("refresh", ("refresh", [])),
+    ("refresh 02 09", ("refresh", ["02", "09"])),
+    ("refresh --check", ("check", [])),
+    ("refresh --check 03", ("check", ["03"])),
+    ("verdicts", ("print_verdicts", execute.ROOT / "notebooks")),
+    ("publish ada/why-relu", ("publish", "ada/why-relu", None)),
+    ("publish ada/why-relu --branch two", ("publish", "ada/why-relu", "two")),
+    ("html", ("html",)),
+    ("bench", ("bench", [])),
+    ("bench --only imports --threads 2", ("bench", ["--only", "imports", "--threads", "2"])),
+]
+
+
+@pytest.mark.parametrize(("line", "call"), CHORES)
+def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: str, call: tuple) -> None:
+    calls = []
+
+    def keep(name: str):
+        return lambda *arguments: calls.append((name, *arguments)) or 7
+
+    for name in ("run", "refresh", "check", "print_verdicts"):
+        monkeypatch.setattr(execute, name, keep(name))
+    for name, module in {"publish": publish, "html": pages, "bench": bench}.items():
+        monkeypatch.setattr(module, "main", keep(name))
+    assert main(line.split()) == 7  # the chore's own exit status
+    assert calls == [call]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "required: chore"),
+        ("dance", "invalid choice: 'dance'"),
+        ("publish", "required: repository"),
+        ("run 02 --fast", "unknown arguments: --fast"),
+        ("html --quick 3", "unknown arguments: --quick 3"),
+    ],
+)
+def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(line.split())
+    assert refused.value.code == 2
+    shown = capsys.readouterr().err
+    assert said in shown and "usage: python -m course_utils" in shown
+
+
+def test_each_chore_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    for chore, word in {
+        "run": "02 (default: all)",
+        "refresh": "02 (default: all)",
+        "publish": "owner/name",
+    }.items():
+        with pytest.raises(SystemExit) as shown:
+            main([chore, "--help"])
+        assert shown.value.code == 0 and word in capsys.readouterr().out
 
 
 def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell(

@@ -91,8 +91,9 @@ def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(exercises("06")) == [f"6.{i}" for i in range(1, 7)]
-    for number in exercises("06"):
+    numbers = list(exercises("06"))
+    assert numbers == [f"6.{i}" for i in range(1, len(numbers) + 1)]
+    for number in numbers:
         assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 

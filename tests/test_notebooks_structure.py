@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.exercises import exercises
 from course_utils.maintain import bootstrap, execute
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,6 +164,18 @@ def test_pictures_in_the_prose_have_alt_text(path: Path) -> None:
             assert alt.strip(), f"cell {where}"
         for tag in re.findall(r"<img\b[^>]*>", text):
             assert re.search(r'\balt="[^"]+"', tag), f"cell {where}"
+
+
+@every_notebook
+def test_each_exercise_is_asked_and_solved(path: Path) -> None:
+    """Each of `course_utils.exercises` has its cell to answer in and a worked solution as code, and no other has."""
+    asked, solved = [], []
+    for cell in code_cells(path):
+        text = source(cell)
+        asked += re.findall(r'(?m)^check\("([\d.]+)"', text)
+        if "solution" in cell["metadata"].get("tags", []):
+            solved += re.findall(r'(?m)^solution\("([\d.]+)"', text)
+    assert sorted(asked) == sorted(solved) == sorted(exercises(path.name[:2]))
 
 
 @every_notebook

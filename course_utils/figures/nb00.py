@@ -110,7 +110,7 @@ def one_of_each(images: Dataset) -> Figure:
 
 
 def claims_map(overview: pd.DataFrame) -> Figure:
-    """A tile per claim (columns id, notebook, verdict of ``overview``), one row per notebook, marked with its verdict."""
+    """A tile per claim (columns id, notebook, verdict of ``overview``), a row per notebook in TITLES, marked with its verdict."""
     judged = int((overview["verdict"] != "open").sum())
     held = int((overview["verdict"] == "holds").sum())
     figure, ax = plots.axes(

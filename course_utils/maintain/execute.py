@@ -44,9 +44,9 @@ class NotebookError(Exception):
 
 
 def select(names: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
-    """The notebooks in the order in which to execute them: by number, but 00 last.
+    """The notebooks in the order in which to execute them: by number, but 09 and then 00 last.
 
-    Notebook 00 reads the verdicts that the others store.
+    Notebook 09 reads the cards that the others store, and 00 the verdicts of all.
 
     Args:
         names: names or their beginnings ("02", "02_derivative_bounds", a path); none means all.
@@ -56,7 +56,7 @@ def select(names: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
         ValueError: a name fits no notebook.
     """
     everything = sorted((root / "notebooks").glob("*.ipynb"))
-    everything.sort(key=lambda path: path.name.startswith("00"))
+    everything.sort(key=lambda path: (path.name.startswith("00"), path.name.startswith("09")))
     wanted = [Path(name).name.removesuffix(".ipynb") for name in names]
     for name in wanted:
         if not name or not any(path.stem.startswith(name) for path in everything):
