@@ -19,6 +19,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
 	@echo
+	@echo "  make setup      only set up; the others do so by themselves"
 	@echo "  make lab        open the course in JupyterLab, at notebook 00"
 	@echo "  make test       lint, types, unit tests, and every cell of every notebook"
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
