@@ -372,7 +372,8 @@ def busy(desk: Desk) -> str:
     course = desk.copy()
     command = [sys.executable, "-c", NEIGHBOUR]
     others = [
-        subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
+        # each in a session of its own, as kernels are: Linux shares the processors out by session
+        subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, start_new_session=True)
         for _ in range(2 * (os.cpu_count() or 1))
     ]
     try:
