@@ -271,7 +271,7 @@ for _entry in (
     ),
     Activation(
         "gelu", "GELU", _gelu, _gelu_slope,
-        r"z\,\Phi(z)", r"\Phi(z)+z\,\varphi(z)", GELU_SLOPE_BOUND, "#cc78bc",
+        r"z\,\Phi(z)", r"\Phi(z)+z\,\Phi'(z)", GELU_SLOPE_BOUND, "#cc78bc",
         (0, (3, 1.2, 1, 1.2, 1, 1.2)), "X",
     ),
     Activation(

@@ -54,7 +54,9 @@ def _silu(answer: Any) -> None:
     if abs(value - 1) < 5e-3:
         raise Off("√2 keeps ReLU alive because half of its slopes are 1. What is SiLU's slope at 0?")
     if abs(value - 0.5) < 5e-3:
-        raise Off("That is SiLU's slope at 0. The weights, with a gain of √2, multiply, too.")
+        raise Off(
+            "That is SiLU's slope at 0: the weights, with a gain of √2, multiply, too. Or, with them, the factor's square."
+        )
     if abs(value - 0.25) < 5e-3 or abs(value - 0.125) < 5e-3:
         raise Off("The factor is of the norm, not of its square.")
     right = theory.gradient_factor("silu", "he")
@@ -90,12 +92,12 @@ def _why_not_slope(answer: Any) -> None:
     letter = option(answer, "abcd")
     if letter == "a":
         raise Off(
-            "With slope 1 at z = 0 the bound of the slope is 1, as ReLU's. It is not the bound that bites."
+            "σ(4z) has slope 1 at z = 0: the bound of its slope is 1, as ReLU's. It is not the bound that bites."
         )
     if letter == "c":
         raise Off("These gradients are computed in float64, where nothing of this size is rounded away.")
     if letter == "d":
-        raise Off("The weights are the same in the centred network, and there the gradient survives.")
+        raise Off("The weights are drawn the same way as in a tanh network, and there the gradient survives.")
 
 
 EXERCISES = {

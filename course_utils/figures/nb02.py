@@ -85,7 +85,7 @@ def float32_tail(z: Tensor, autograd: Tensor, closed: Tensor, zeros: tuple[float
     z, autograd, closed: [points]. zeros: the z below and above 0 from which autograd gives exactly 0.
     """
     figure, ax = plots.axes(
-        "In float32 autograd's σ′ is 0 from 16.6 on; the sigmoid's own never is",
+        "In float32 autograd's σ′ is 0 from 16.6 on; on paper it never is",
         "σ′ in float32. line: σ(z)·σ(−z); marks: autograd, σ(z)·(1 − σ(z)); shaded: autograd gives 0",
         size=(7.2, 3.8),
     )

@@ -95,7 +95,7 @@ def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured:
 def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor]) -> Figure:
     """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
     figure, grid = plots.axes(
-        "At usual rates training adds zeros, the more the higher the rate",
+        "The higher the learning rate, the more zeros after training",
         "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line)\nall after the same number of steps",
         columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
     )  # fmt: skip

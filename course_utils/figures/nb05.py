@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from course_utils import activations, plots
@@ -225,9 +224,9 @@ def by_bias(table: pd.DataFrame) -> Figure:
 def rates(table: pd.DataFrame) -> Figure:
     """The share of dead units as a map over learning rate and momentum, and as lines over rate / (1 - momentum)."""
     figure, (left, right) = plots.axes(
-        "From momentum 0.8 on, deaths begin at about one stride",
+        "From momentum 0.8 on, deaths begin at about the same stride",
         "four layers, ReLU, He · left: % of units dead, mean of those of five still finite · ∅ a layer off · × diverged\n"
-        "dashed: one stride, rate / (1 − momentum) = 2 · right: marks a network, line their mean",
+        "dashed: the stride rate / (1 − momentum) = 2 · right: marks a network, line their mean",
         columns=2, size=(7.2, 4.0), width_ratios=(1.35, 1),
     )  # fmt: skip
     _map(left, table, stride=2.0)
@@ -265,7 +264,7 @@ def _momenta(table: pd.DataFrame) -> dict[float, tuple[str, object, str]]:
 
 
 def _map(ax: Axes, table: pd.DataFrame, stride: float) -> None:
-    """Cells of momentum by rate: the dead share as colour and number, the fates as signs; a line of one stride."""
+    """Cells of momentum by rate: the dead share as colour and number, the fates as signs; a line of equal stride."""
     dead = table.pivot_table(
         index="momentum", columns="learning_rate", values="dead", aggfunc="mean", dropna=False
     )
@@ -291,10 +290,10 @@ def _map(ax: Axes, table: pd.DataFrame, stride: float) -> None:
             number = "" if math.isnan(share) else f"{100 * share:.0f}"
             words = "\n".join(part for part in (number, " ".join(signs)) if part)
             ink = "white" if share > 0.5 else "0.15"
-            written = ax.text(column, row, words, ha="center", va="center", fontsize=8, color=ink, zorder=4)
-            # The line of one stride passes under the words: a rim in the colour of the cell keeps it off them.
-            halo = "0.75" if math.isnan(share) else picture.cmap(picture.norm(share))
-            written.set_path_effects([withStroke(linewidth=3, foreground=halo)])
+            # The line of equal stride passes under the words: a patch in the colour of the cell keeps it off them.
+            under = "0.75" if math.isnan(share) else picture.cmap(picture.norm(share))
+            box = {"facecolor": under, "edgecolor": "none", "pad": 1.5} if words else None
+            ax.text(column, row, words, ha="center", va="center", fontsize=8, color=ink, zorder=4, bbox=box)
     first, rows = math.log2(min(table.learning_rate)), np.arange(len(dead))
     ax.plot(
         np.log2(stride * (1 - dead.index.to_numpy())) - first,

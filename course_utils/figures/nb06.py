@@ -136,7 +136,7 @@ def against_growth(points: Sequence[Point]) -> Figure:
     figure, ax = plots.axes(
         "What grows fast learns badly, whichever activation it is",
         "test accuracy after training, 30 layers with batch norm · marks: five networks, bar: their mean\n"
-        "filled: as usual · hollow: the same activation, changed to grow at another's pace",
+        "filled: as usual · hollow: the same activation, changed so that it grows at another pace",
         size=(7.2, 4.3),
     )
     ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))

@@ -157,7 +157,7 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
     same shares; half: share of zeros at init; trained: shares of trained networks, one per seed.
     """
     figure, ax = plots.axes(
-        "A sparse product pays only beyond the zeros that ReLU brings",
+        "A sparse product pays only beyond the zeros of our best networks",
         "activations 250 × 1024 times weights 1024 × 1024 · thin red line: predicted from the time at half zeros",
         size=(7.2, 4.2),
     )
@@ -182,7 +182,7 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
     ax.text(
         (low + high) / 2,
         0.98,
-        "trained\nReLU nets",
+        "trained",
         transform=top,
         ha="center",
         va="top",
