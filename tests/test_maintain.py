@@ -458,6 +458,77 @@ def test_run_goes_by_number_and_refresh_has_00_last(
     ]  # fmt: skip
 
 
+def test_run_ends_with_the_verdicts_unless_a_notebook_stopped(
+    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, folders = write(course, "01_b", notebook()), []
+    monkeypatch.setattr(execute, "print_verdicts", lambda folder: folders.append(folder) or 5)
+    monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
+    assert execute.run(root=course) == 5 and folders == [course / "build"]
+    assert "[1/1] 01_b " in capsys.readouterr().out
+
+    def stops(path: Path) -> None:
+        raise execute.NotebookError("code cell 3 of 01_b.ipynb: KeyError", nbformat.read(path, 4))
+
+    monkeypatch.setattr(execute, "execute", stops)
+    assert execute.run(root=course) == 1 and len(folders) == 1
+    told = capsys.readouterr()
+    assert told.out.endswith(" s  FAILED\n") and "notebooks in" not in told.out
+    assert told.err.splitlines()[1:] == [
+        "code cell 3 of 01_b.ipynb: KeyError",
+        "    executed so far: build/01_b.ipynb",
+    ]
+    assert path.exists()
+
+
+def test_an_unknown_name_is_an_error_of_its_own(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(course, "01_b", notebook())
+    for chore in (execute.run, execute.refresh, execute.check):
+        assert chore(["07"], root=course) == 2
+        assert capsys.readouterr().err == "Error: no notebook is called '07'; there are: 01_b\n"
+
+
+def test_check_counts(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("02_c", "01_b"):
+        write(course, name, notebook())
+    assert execute.check(root=course) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == sorted(line.split(":")[0] for line in lines[:-1])
+    assert lines[-1] == f"2 notebooks, {len(lines) - 1} problems" and len(lines) > 3
+    (course / "notebooks" / "01_b.ipynb").unlink()
+    tidy = notebook(first="x = 1")
+    execute.clean(tidy)
+    write(course, "02_c", tidy)
+    assert execute.check(root=course) == 0
+    assert capsys.readouterr().out == "1 notebooks, 0 problems\n"
+
+
+def test_ids_are_kept_or_made_for_the_format_that_has_them() -> None:
+    cells = [{"id": "a"}, {"id": "a"}, {}, {"id": ""}, {"id": "b"}]
+    old = {"nbformat": 4, "nbformat_minor": 2, "cells": cells}
+    execute._give_ids(old)
+    assert [cell["id"] for cell in cells] == ["a", "cell-001", "cell-002", "cell-003", "b"]
+    assert (old["nbformat"], old["nbformat_minor"]) == (4, 5)
+
+
+def test_a_cell_has_ten_minutes_and_a_notebook_thirty() -> None:
+    assert (execute.CELL_SECONDS, execute.NOTEBOOK_SECONDS) == (10 * 60, 30 * 60)
+
+
+def test_clean_counts_the_cells_that_were_executed() -> None:
+    book = notebook("6 * 7", "", "display({}, raw=True)", first="x = 1")
+    result = nbformat.v4.new_output("execute_result", {"text/plain": "42"}, execution_count=9)
+    book.cells[2].outputs = [result, nbformat.v4.new_output("display_data", {})]
+    for cell in book.cells[1:]:
+        cell.execution_count = 70
+    book.cells[0].metadata.update(scrolled=True, mine=1)
+    book.metadata.papermill = {}
+    execute.clean(book)
+    assert [cell.execution_count for cell in book.cells[1:]] == [1, 2, None, 3]
+    assert [out.execution_count for out in book.cells[2].outputs] == [2]
+    assert book.cells[0].metadata == {"mine": 1} and "papermill" not in book.metadata
+
+
 def test_the_verdicts_have_a_head_or_there_are_none_yet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -719,6 +790,8 @@ def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell(
     small = execute._smaller(base64_of(lines))
     assert len(small) < 0.7 * len(base64_of(lines))
     assert execute._smaller(small) == small
+    dpi = Image.open(io.BytesIO(base64.b64decode(small))).info["dpi"]
+    assert dpi == pytest.approx((72, 72), abs=0.2)  # as programs take a picture that says nothing
     for apart, kept in [(12, small), (13, base64_of(lines))]:  # of 255 steps of a colour
         monkeypatch.setattr(
             execute.ImageChops, "difference", lambda *_, a=apart: Image.new("RGB", (1, 1), (0, a, 3))
