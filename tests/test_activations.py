@@ -321,6 +321,10 @@ def test_formula_table_has_a_line_for_each():
     assert rule == "| --- | --- | --- | --- |"
     labels = [entry.label for entry in activations.registered()]
     assert [row.split(" | ")[0] for row in rows] == [f"| {label}" for label in labels]
+    # The others are called by their own names.
+    known = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "elu": "ELU", "gelu": "GELU", "silu": "SiLU"}
+    names = ["sigmoid", "tanh", *known, "softplus", "identity"]
+    assert [activations.get(name).label for name in names] == [known.get(name, name) for name in names]
     assert rows[0] == r"| sigmoid | $\frac{1}{1+e^{-z}}$ | $\sigma(z)\,(1-\sigma(z))$ | 0.25 |"
     assert "| identity | $z$ | $1$ | 1 |" in rows
     bounds = {row.split(" | ")[0]: row.split(" | ")[-1] for row in rows}

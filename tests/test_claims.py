@@ -1,5 +1,6 @@
 """Claims: the verdict follows from the conditions, and the stored card says what was derived."""
 
+import dataclasses
 import html
 import itertools
 import json
@@ -492,13 +493,21 @@ def test_the_overview_has_every_claim_and_the_verdicts_so_far(tmp_path: Path) ->
     assert list(table.columns) == ["who", "asked", "reported", "says", "notebook", "verdict"]
 
 
+def test_a_row_of_the_register_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        register()["C01"].verdict = "holds"  # type: ignore[misc]
+
+
 def test_a_table_is_shown_whole(shown: list) -> None:
     long = " ".join(string.ascii_lowercase * 4)
     claims.show(pd.DataFrame({"id": ["C01"], "says": [f"{long} <b> & é"]}))
     (bundle,) = shown
     assert set(bundle) == {"text/html", "text/plain"}
     assert f"{long} &lt;b&gt; &amp; é" in bundle["text/html"]
-    assert f"{long} <b> & é" in bundle["text/plain"]
+    assert bundle["text/plain"].splitlines()[0].split() == ["id", "says"]
+    assert (
+        bundle["text/plain"].splitlines()[1].startswith("C01") and f"{long} <b> & é" in bundle["text/plain"]
+    )
     assert bundle["text/html"].count('<th style="text-align: left">') == 2
 
 

@@ -33,6 +33,11 @@ def test_born_dead_is_the_law_for_one_input(width: int, depth: int) -> None:
     assert abs(share - law) < 4 * math.sqrt(law * (1 - law) / count)
 
 
+def test_born_dead_unless_told_otherwise_is_of_the_first_seed() -> None:
+    first, second = (dying.born_dead(3, 12, 500, seed=seed) for seed in (0, 1))
+    assert torch.equal(dying.born_dead(3, 12, 500), first) and not torch.equal(first, second)
+
+
 def test_born_dead_counts_up_over_the_layers() -> None:
     lost = dying.born_dead(3, 12, 500)
     assert lost.shape == (12,) and lost.dtype == torch.int64
@@ -224,6 +229,12 @@ def test_wound_and_lift_name_what_is_wrong() -> None:
         dying.wound(normed, x, 0, 1)
     with pytest.raises(ValueError, match="batch norm"):
         dying.lift(normed, x)
+
+
+def test_turnover_between_two_looks() -> None:
+    dead = torch.tensor([True, False, False, True, True, False]).view(2, 1, 1, 3)
+    died, back = dying.turnover(dead)
+    assert died.tolist() == [[[1]]] and back.tolist() == [[[0]]]
 
 
 def test_turnover_counts_both_ways() -> None:

@@ -407,6 +407,14 @@ def test_impossible_inputs(x, message):
             function(x)
 
 
+@pytest.mark.parametrize("x", [[1.0, math.inf], [-math.inf, 1.0], [math.nan, 1.0], [1.0, math.nan, math.inf]])
+def test_one_entry_that_is_not_finite_is_enough(x):
+    assert not networks.all_finite(torch.tensor(x))
+    assert networks.all_finite(torch.tensor(x).nan_to_num(0.0, 1.0, -1.0)) and networks.all_finite(
+        torch.empty(0)
+    )
+
+
 def test_one_example_cannot_be_normalised():
     nets = Networks(MIXED, 12, 2, 5)
     with pytest.raises(ValueError, match="batch norm in training mode needs at least 2 examples"):

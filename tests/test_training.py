@@ -267,6 +267,17 @@ def test_table(dtype, with_test):
     assert len(history.final()) == count and history.final().network.tolist() == list(range(count))
 
 
+@pytest.mark.parametrize("name", ["first", "hidden", "bias", "last", "last_bias", "scale", "shift"])
+def test_a_network_is_lost_whichever_of_its_parameters_is(name):
+    designs = grid(activation="relu", norm="batch", seed=range(3))
+    nets = Networks(designs, INPUTS, 2, 8, CLASSES)
+    with torch.no_grad():
+        where = {"first": (0, 8), "hidden": (0, 1, 0, 0), "last": (1, 0, 0), "last_bias": (1, 0, 0)}
+        nets.parameters[name][where.get(name, (0, 1, 0, 0))] = math.inf
+    lost = torch.stack([~total.isfinite() for total in training._per_network(nets)]).any(0)
+    assert lost.tolist() == [False, True, False]
+
+
 def test_curves():
     history = training.train(Networks(RATES, INPUTS, 2, 8, CLASSES), dataset(), epochs=2, batch_size=BATCH)
     table = history.curves(5)
@@ -277,6 +288,9 @@ def test_curves():
         assert own.loss.tolist() == pytest.approx(expected)
         assert own.learning_rate.tolist() == [RATES[i].learning_rate] * 2
     assert len(history.curves()) == 12 * len(RATES)
+    whole = history.curves(12)
+    assert whole.step.tolist() == [12] * len(RATES)
+    assert whole.loss.tolist() == pytest.approx(history.losses.mean(0).tolist())
     for every in (0, 13, 1.0, True):
         with pytest.raises(ValueError, match="every must be a whole number from 1 to the 12 steps"):
             history.curves(every)

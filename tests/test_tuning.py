@@ -36,6 +36,12 @@ def test_best_rates() -> None:
     assert found.inside.tolist() == [True, True, False]
 
 
+def test_arms_stay_in_order_and_of_equal_rates_the_lowest_is_taken() -> None:
+    rows = [(arm, rate, 0.5) for arm in ("z", "a") for rate in (0.3, 0.1, 0.2)]
+    found = tuning.best(pd.DataFrame(rows, columns=["arm", "learning_rate", "score"]), ["arm"], "score")
+    assert found["arm"].tolist() == ["z", "a"] and found["learning_rate"].tolist() == [0.1, 0.1]
+
+
 def test_lower_is_better_and_failures_are_counted() -> None:
     times = table().assign(test_accuracy=lambda t: t.test_accuracy.where(t.arm != "c"))
     found = tuning.best(times, higher=False).set_index("arm")
