@@ -260,9 +260,11 @@ class Map:
         cells = steps_to(self.losses.flatten(1), target).view(len(self.gains), len(self.rates))
         return cells.amin(1)
 
-    def middle_gain(self, below: float = 1.0) -> float:
-        """Geometric mean gain of the cells that train; NaN where none does."""
+    def middle_gain(self, below: float = 1.0, among: Sequence[float] | None = None) -> float:
+        """Geometric mean gain of the cells that train, of those ``among`` these gains (default: all); NaN for none."""
         cells = self.trained(below)
+        if among is not None:
+            cells = cells & torch.tensor([gain in among for gain in self.gains]).unsqueeze(1)
         logs = torch.tensor(self.gains, dtype=torch.float64).log().unsqueeze(1).expand_as(cells)
         return float(logs[cells].mean().exp())
 

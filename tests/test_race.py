@@ -152,6 +152,8 @@ def test_a_loss_of_exactly_the_line_is_not_below_it() -> None:
 def test_the_middle_gain_is_a_geometric_mean_and_share_takes_both_ends() -> None:
     found = race.Map(activations.get("relu"), "none", 4, (0.5, 1.0, 8.0), (0.1,), torch.zeros(20, 3, 1))
     assert found.middle_gain() == pytest.approx(4 ** (1 / 3))
+    assert found.middle_gain(among=[1.0, 8.0, 3.0]) == pytest.approx(8**0.5)
+    assert math.isnan(found.middle_gain(among=[3.0]))
     assert found.share(1.0, 0.5, 1.0)[:2] == (2, 2) and found.share(1.0, 1.0)[:2] == (2, 2)
     assert found.share(1.0, highest=0.5)[:2] == (1, 1)
     with pytest.raises(ValueError, match=r"between 9.0 and inf; it has \(0.5, 1.0, 8.0\)"):
