@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 import types
@@ -53,6 +54,7 @@ class TestSides:
         assert torch.equal(torch.cat(first), x[order])
         assert torch.equal(torch.cat([labels for _, labels in bench.loader(x, y, 250)]), y[order])
         assert bench.loader(x, y, 250).num_workers == 0
+        assert [len(batch) for batch, _ in bench.loader(x, y, 300)] == [300, 300, 300]
 
     def test_both_loops_train_alike_on_the_same_batches(self, examples):
         x, y = examples.images, examples.labels
@@ -98,11 +100,15 @@ class TestSides:
         head, below, loop, loader, batched = bench.report({shape: times}, work / 1.0, 10_000).splitlines()
         assert head.split()[-5:] == ["times", "faster", "than", "asked", "largest"]
         assert below.split()[-4:] == ["loader", "loop", "for", "possible"]
+        assert head.split()[:5] == ["networks,", "s/epoch", "network", "share", "of"]
+        assert len({len(line) for line in (head, below, batched)}) == 1
+        alone = bench.report({shape: bench.Times(loop=[4.0], batched=[2.0])}, work / 1.0, 10_000).splitlines()
+        assert [len(line) for line in alone[2:]] == [len(loop), len(batched)]
         assert loop.split()[-5:] == ["loop", "5.00", "24", f"{work / 5e9:.1f}", "20%"]
         assert loader.split() == ["loader", "7.00", "17", f"{work / 7e9:.1f}", "14%"]
         assert batched.split() == ["batched", "2.00", "60", f"{work / 2e9:.1f}", "50%", "3.5", "2.5", "5.0"]
 
-    def test_the_dense_rate_is_that_of_the_quickest_of_four_products(self, monkeypatch):
+    def test_the_dense_rate_is_that_of_the_fastest_of_four_products(self, monkeypatch):
         clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0, 30.0, 35.0])
         monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
         assert bench.matmul_rate(8) == 2 * 8**3 / 1.0
@@ -136,23 +142,38 @@ class TestSides:
         assert {shape.asked for shape in bench.SWEEPS} == {5.0}
         assert {shape.width for shape in bench.SWEEPS} == {32, 64}
 
-    @pytest.mark.parametrize(
-        ("shape", "notebook", "written"),
-        [
-            (bench.SWEEPS[0], "07_race", "for i in range(17)|for i in range(10)|depth=4|WIDTH = 32|size=14|batches of 100"),
-            (bench.SWEEPS[1], "08_what_it_costs", '[0.03, 0.1, 0.3, 1.0, 3.0], "seed": range(5)|inputs=196, depth=3, width=64|size=14'),
-            (bench.SWEEPS[2], "00_start_here", "networks: 60|inputs=196, depth=8, width=64|size=14|batch_size=250"),
-        ],
-    )  # fmt: skip
-    def test_the_sweeps_are_what_the_notebooks_train(self, shape, notebook, written):
-        cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", 4).cells
-        text = "".join(
-            cell.source + "".join(o.get("text", "") for o in cell.get("outputs", [])) for cell in cells
-        )
-        assert all(part in text for part in written.split("|"))
+    def test_the_sweeps_are_what_the_notebooks_train(self):
+        def text(name: str) -> str:
+            (path,) = [path for path in NOTEBOOKS if path.name.startswith(name)]
+            cells = nbformat.read(path, 4).cells
+            return "\n".join(
+                cell.source + "".join(o.get("text", "") for o in cell.get("outputs", [])) for cell in cells
+            )
+
+        race, cost, start = bench.SWEEPS
         default = inspect.signature(training.train).parameters["batch_size"].default
-        assert shape.batch == (100 if "batches of 100" in written else default)
-        assert shape.size == 14 and f"{shape.depth}" in written and f"{shape.width}" in written
+        said = text("07")
+        gains, rates = (
+            int(re.search(rf"{name} = .* for i in range\((\d+)\)", said)[1]) for name in ("gains", "rates")
+        )
+        width, depth = (
+            int(re.search(pattern, said)[1]) for pattern in (r"WIDTH = (\d+)", r"depth=(\d+), width=WIDTH")
+        )
+        assert race == bench.Shape(gains * rates, depth, width, 5.0, 14, 100) and "in batches of 100" in said
+        for sweep, name, count in ((cost, "08", 3 * 5 * 5), (start, "00", 60)):
+            said = text(name)
+            inputs, depth, width = map(
+                int, re.search(r"inputs=(\d+), depth=(\d+), width=(\d+)", said).groups()
+            )
+            assert sweep == bench.Shape(count, depth, width, 5.0, 14, default) and sweep.inputs == inputs
+        assert "networks: 60 " in text("00") and "batch_size=250" in text("00") and default == 250
+        assert '"learning_rate": [0.03, 0.1, 0.3, 1.0, 3.0], "seed": range(5)' in text("08")  # of three arms
+
+    def test_the_other_shapes(self):
+        asked = [(16, 3, 64, 4.0), (32, 20, 32, 5.0), (8, 10, 128, 2.0)]
+        assert [(s.count, s.depth, s.width, s.asked) for s in bench.SHAPES] == asked
+        assert {(s.size, s.batch) for s in bench.SHAPES + bench.WIDTHS} == {(28, 250)}
+        assert [s.count * s.width for s in bench.WIDTHS] == [512, 1024, 1024, 1024, 1024]
 
     def test_a_shape_says_its_images_and_its_batch(self, monkeypatch):
         shape = bench.Shape(2, 3, 8, 5.0, 14, 100)
@@ -359,9 +380,9 @@ class TestMain:
         assert [call[0] for call in calls] == ["networks", "imports"]
         assert "Every notebook" not in capsys.readouterr().out
 
-    def test_quick_and_threads(self, calls):
+    def test_few_turns_for_a_first_look_and_threads(self, calls):
         assert bench.main(["--quick", "--threads", "1"]) == 0
-        assert calls[0][1:] < (5, 4, 10) and calls[1][2:] == (2, 1) and calls[2][2:] == (1, 1)
+        assert calls[0][1:] == (2, 2, 5) and calls[1][2:] == (2, 1) and calls[2][2:] == (1, 1)
         assert [call[1].name[:2] for call in calls[3:]] == ["00", "01", "02"]
 
     def test_a_notebook_that_stops_is_the_exit_status(self, calls, monkeypatch, capsys):

@@ -399,12 +399,14 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
 def test_refresh_stores_nothing_that_went_wrong(
     course: Path, capsys: pytest.CaptureFixture[str], cell: str, said: str
 ) -> None:
-    path = write(course, "01_tiny", notebook(cell, "print('never')"))
+    stale = notebook(cell, "print('never')")
+    stale.cells[-1].outputs = [nbformat.v4.new_output("stream", name="stdout", text="of an earlier run")]
+    path = write(course, "01_tiny", stale)
     before = path.read_bytes()
     assert execute.refresh(root=course) == 1
     assert said in capsys.readouterr().err
     assert path.read_bytes() == before
-    assert (course / "build" / "01_tiny.ipynb").exists()
+    assert "of an earlier run" not in (course / "build" / "01_tiny.ipynb").read_text(encoding="utf-8")
 
 
 def test_each_problem_of_a_stored_notebook_is_named() -> None:
@@ -515,8 +517,10 @@ def test_a_cell_has_ten_minutes_and_a_notebook_thirty() -> None:
     assert (execute.CELL_SECONDS, execute.NOTEBOOK_SECONDS) == (10 * 60, 30 * 60)
 
 
-def test_clean_counts_the_cells_that_were_executed() -> None:
+def test_clean_counts_the_cells_that_were_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "_smaller", lambda png: f"{png}, smaller")
     book = notebook("6 * 7", "", "display({}, raw=True)", first="x = 1")
+    book.cells[4].outputs = [nbformat.v4.new_output("display_data", {"image/png": "a picture"})]
     result = nbformat.v4.new_output("execute_result", {"text/plain": "42"}, execution_count=9)
     book.cells[2].outputs = [result, nbformat.v4.new_output("display_data", {})]
     for cell in book.cells[1:]:
@@ -527,6 +531,12 @@ def test_clean_counts_the_cells_that_were_executed() -> None:
     assert [cell.execution_count for cell in book.cells[1:]] == [1, 2, None, 3]
     assert [out.execution_count for out in book.cells[2].outputs] == [2]
     assert book.cells[0].metadata == {"mine": 1} and "papermill" not in book.metadata
+    assert book.cells[4].outputs[0].data == {"image/png": "a picture, smaller"}
+    assert book.metadata.kernelspec == {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    }
 
 
 def test_the_verdicts_have_a_head_or_there_are_none_yet(
