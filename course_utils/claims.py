@@ -36,6 +36,7 @@ __all__ = [
     "register",
     "scoreboard",
     "show",
+    "to_the_left",
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -351,6 +352,13 @@ def overview(folder: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def to_the_left(page: str) -> str:
+    """A table in HTML, as pandas writes it, with head and cells to the left, where JupyterLab would have them to the right."""
+    for cell in ("th", "td"):
+        page = page.replace(f"<{cell}>", f'<{cell} style="text-align: left">')
+    return page
+
+
 def show(table: pd.DataFrame) -> None:
     """Show a table with the full text of every cell, as HTML for the page and as plain text for everything else.
 
@@ -361,12 +369,6 @@ def show(table: pd.DataFrame) -> None:
 
     table = table.map(lambda cell: ", ".join(cell) if isinstance(cell, list) else cell)
     with pd.option_context("display.max_colwidth", None):
-        page = (
-            table.to_html(index=False, border=0, justify="left")
-            .replace(
-                "<td>", '<td style="text-align: left">'
-            )  # JupyterLab has cells without a style to the right
-            .replace("<th>", '<th style="text-align: left">')
-        )
+        page = to_the_left(table.to_html(index=False, border=0, justify="left"))
         plain = table.to_string(index=False, justify="left")
     display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

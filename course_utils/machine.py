@@ -13,9 +13,8 @@ import torch
 __all__ = ["cpu_quota", "describe", "follow_quota", "processor_time", "threads"]
 
 _CGROUP = Path("/sys/fs/cgroup")
-_FINE = (
-    "clock_gettime" in time.get_clock_info("process_time").implementation
-)  # Windows counts in steps of 16 ms
+# Windows counts a process's time in steps of 16 ms, which is too coarse.
+_FINE = "clock_gettime" in time.get_clock_info("process_time").implementation
 
 
 def cpu_quota() -> int:

@@ -88,8 +88,6 @@ def links(board: pd.DataFrame, to: dict[str, str]) -> None:
             board.map(html.escape)
             .assign(id=[f'<a href="{to[name]}">{name}</a>' for name in board["id"]])
             .to_html(index=False, border=0, justify="left", escape=False)
-            .replace("<td>", '<td style="text-align: left">')
-            .replace("<th>", '<th style="text-align: left">')
         )
         plain = board.to_string(index=False, justify="left")
-    display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]
+    display({"text/html": claims.to_the_left(page), "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

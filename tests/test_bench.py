@@ -137,6 +137,7 @@ class TestSides:
     def test_the_widths_of_the_table(self):
         assert [shape.width for shape in bench.WIDTHS] == [32, 64, 128, 256, 512]
         assert len({shape.depth for shape in bench.WIDTHS}) == 1
+        assert [shape.asked for shape in bench.WIDTHS] == [5.0, 5.0, None, None, None]
 
     def test_the_sweeps_are_asked_to_be_five_times_as_fast(self):
         assert {shape.asked for shape in bench.SWEEPS} == {5.0}

@@ -63,7 +63,7 @@ SWEEPS = (Shape(170, 4, 32, 5.0, 14, 100), Shape(75, 3, 64, 5.0, 14), Shape(60, 
 # Fewer networks and whole images: products weigh more, what a loop spends around them less.
 SHAPES = (Shape(16, 3, 64, 4.0), Shape(32, 20, 32, 5.0), Shape(8, 10, 128, 2.0))
 # From narrow to wide at one depth.
-WIDTHS = (Shape(16, 4, 32), Shape(16, 4, 64), Shape(8, 4, 128), Shape(4, 4, 256), Shape(2, 4, 512))
+WIDTHS = (Shape(16, 4, 32, 5.0), Shape(16, 4, 64, 5.0), Shape(8, 4, 128), Shape(4, 4, 256), Shape(2, 4, 512))
 
 
 @dataclass
