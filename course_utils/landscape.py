@@ -1,4 +1,4 @@
-"""Maps: which pairs of a gain and a learning rate train, a network for each."""
+"""Landscape: which pairs of a gain and a learning rate train, a network for each."""
 
 import math
 from collections.abc import Sequence
