@@ -203,7 +203,8 @@ class _Orders:
         for epoch in range(done + epochs):
             order = torch.stack([torch.randperm(count, generator=generator) for generator in generators])
             if epoch >= done:
-                yield from order[:, : count - count % batch_size].unflatten(1, (-1, batch_size)).unbind(1)
+                used = order[:, : count - count % batch_size]
+                yield from used.view(len(generators), -1, batch_size).unbind(1)
 
 
 class _Update:
