@@ -1,5 +1,6 @@
 """pyproject.toml, the pins, environment.yml and what is installed say the same; nothing names one machine."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -235,5 +236,5 @@ def test_every_checkout_has_lines_that_end_alike(tmp_path: Path) -> None:
 def test_foreign_plugins_that_change_the_order_are_off() -> None:
     options = PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
     assert {"no:randomly", "no:random_order"} <= {
-        after for p, after in zip(options, options[1:], strict=False) if p == "-p"
+        after for p, after in itertools.pairwise(options) if p == "-p"
     }
