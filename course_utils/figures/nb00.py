@@ -30,7 +30,7 @@ TITLES = {
 }
 
 
-def hook(curves: pd.DataFrame, chance: float) -> Figure:
+def hook(curves: pd.DataFrame, chance: float, finding: str) -> Figure:
     """Training loss against step for the arms in ``curves`` (columns arm, step, loss, seed, activation, norm), chance level drawn.
 
     A line is the mean over the seeds, the band reaches from the lowest to the highest.
@@ -38,7 +38,7 @@ def hook(curves: pd.DataFrame, chance: float) -> Figure:
     import seaborn as sns
 
     figure, ax = plots.axes(
-        "Eight layers, usual weights: the plain sigmoid stays at chance.\nReLU is one cure, batch norm another",
+        finding,
         "training loss on Fashion-MNIST · line: mean of five networks · band: lowest to highest",
     )
     last = int(curves["step"].max())
@@ -92,10 +92,10 @@ def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
     return figure
 
 
-def one_of_each(images: Dataset) -> Figure:
+def one_of_each(images: Dataset, finding: str) -> Figure:
     """The first image of each class, in one row, with its name."""
     figure, row = plots.axes(
-        "Ten kinds of clothing, 28 × 28 pixels each",
+        finding,
         columns=10,
         size=(7.2, 1.45),
         gridspec_kw={"wspace": 0.05},
