@@ -97,7 +97,7 @@ def test_a_mutant_differs_in_that_one_place():
 
 
 def test_the_sample_is_the_same_each_time_and_grows_with_the_count():
-    every = mutation.variants_of("tuning")
+    every = mutation.variants_of("landscape")
     assert mutation.sample(every, 20, 0) == mutation.sample(every, 20, 0) != mutation.sample(every, 20, 1)
     assert len(mutation.sample(every, 20, 0)) == 20 and mutation.sample(every, None, 0) == every
     places = [(m.line, m.column) for m in mutation.sample(every, 20, 0)]
