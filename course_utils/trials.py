@@ -274,7 +274,7 @@ def compare(
 
     Args:
         arms: name -> design; its learning rate and seed are not used.
-        rates: the grid, at least three.
+        rates: the grid, rising, at least three.
         data: to train on.
         judge: what the rate is chosen by, e.g. the accuracy on images held back from training; never on test images.
         report: what the fresh seeds are scored by, e.g. the accuracy on the test images; default: as ``judge``.
@@ -288,6 +288,7 @@ def compare(
             judge, or train and report; and as :func:`run`.
     """
     report = judge if report is None else report
+    rates = checks.rising("rates", rates, above=0, least=3)
     seeds, tuning_seeds = checks.seeds("seeds", seeds), checks.seeds("tuning_seeds", tuning_seeds)
     if not arms:
         raise ValueError("a comparison needs at least one arm, got none")
@@ -296,7 +297,6 @@ def compare(
     used = [images for images in (data, judge.images, report.images) if images is not None]
     if len({id(images) for images in used}) < len(used):
         raise ValueError("the images that train, that judge the rates and that report must be three sets")
-    rates = list(rates)
 
     def stage(name: str, designs: list[Design], score: Score) -> Run:
         named = [name] * len(designs)
