@@ -242,7 +242,7 @@ def test_prepare_is_called_for_both_stages_and_the_width_is_32() -> None:
     ("change", "says"),
     [
         ({"arms": {}}, "at least one arm"), ({"seeds": []}, "^seeds must be"), ({"tuning_seeds": []}, "^tuning_seeds must be"),
-        ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.2]}, "^rates must be"), 
+        ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.2]}, "^rates must be"),
         ({"rates": [0.1, 0.1, 0.2]}, "^rates must be"),
         ({"report": trials.accuracy(HELD)}, "three sets"), ({"report": trials.accuracy(TRAIN)}, "three sets"),
         ({"judge": trials.accuracy(TRAIN)}, "three sets"), ({"depth": 0}, "^depth"),
