@@ -297,6 +297,10 @@ class Step:
         self._streams = [empty(count, batch_size, width) for _ in range(depth)]
         runs = networks._runs
         self._residual = [run.slice for run in runs if run.residual]
+        # Batch norm takes every bias out again, so that its gradient is 0 but for rounding; that is what it stays here.
+        self._shifted = [run.slice for run in runs if run.norm != "batch" or run.residual]
+        if len(self._shifted) == len(runs):
+            self._shifted = [slice(None)]
         kernels = [_KERNELS.get(run.activation.value) for run in runs]
         # Where nobody asks for the stream again, h is written over it.
         lean = all(
@@ -361,7 +365,8 @@ class Step:
             if layer + 1 < len(self._layers):
                 for run in self._residual:
                     now[run].add_(before[run])
-            torch.sum(now, 1, True, out=g.rest["bias"][layer])
+            for run in self._shifted:
+                torch.sum(now[run], 1, True, out=g.rest["bias"][layer, run])
             if layer:
                 torch.bmm(self._hidden[layer - 1].transpose(1, 2), now, out=g.rest["hidden"][layer - 1])
                 torch.bmm(now, rest["hidden"][layer - 1].transpose(1, 2), out=before)

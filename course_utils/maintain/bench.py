@@ -9,6 +9,11 @@ start from the same weights. The batched program and the plain loop see the same
 the table says how well. The sides take turns, and medians are compared. The batched side is timed over a whole epoch
 of training.train; a loop over the first steps of a few networks, scaled to the epoch (its steps all cost the same).
 
+How near training.train is to what the machine allows is measured by the sum of its parts: the products of a step, three
+passes over z for each layer, gathering a batch, log-softmax with its gradient, the optimiser's update, each timed alone
+in the same turn, as the course itself would call them, and added (:func:`parts`). Beside it stand the same networks with
+batch norm and with Adam. With one thread everything is timed by processor time, which other programs disturb little.
+
 Counted floating-point operations are those of the matrix products alone, a product of [a, b] and [b, c] being 2 a b c:
 forward one product per layer, backward two, for the gradients by weights and by inputs, save the first layer, whose
 inputs need none. See :func:`flops`.
@@ -20,7 +25,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -71,12 +76,21 @@ class Times:
     """Seconds per epoch of all networks, one entry per repeat and side (none for a side that was not timed).
 
     ``difference``: how far the losses of plain loop and batched program are apart, relative, at most.
+    ``parts``: the sum of a batched step's parts, times the steps. ``norm``, ``adam``: batched, with batch norm, with Adam.
     """
 
     loop: list[float] = field(default_factory=list)
     batched: list[float] = field(default_factory=list)
     difference: float = 0.0
     loader: list[float] = field(default_factory=list)
+    parts: list[float] = field(default_factory=list)
+    norm: list[float] = field(default_factory=list)
+    adam: list[float] = field(default_factory=list)
+
+
+def clock() -> float:
+    """Seconds: of processor time with one thread, else of the clock on the wall; differences are timings."""
+    return machine.processor_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def flops(shape: Shape) -> int:
@@ -96,9 +110,65 @@ def matmul_rate(size: int = 2048, repeats: int = 4) -> float:
     return 2 * size**3 / seconds
 
 
-def fresh(shape: Shape) -> networks.Networks:
+def parts(shape: Shape, x: Tensor, seconds: float = 0.03) -> dict[str, float]:
+    """Seconds of each part of one batched step, each alone in a loop of at least ``seconds``; x [count, inputs] are images.
+
+    Every call writes into a tensor that is there already. The first layer is one product for all networks; the last
+    layer's classes lie before the examples, which is the quicker way round for product and softmax.
+    """
+    n, b, w, deeper = shape.count, shape.batch, shape.width, shape.depth - 1
+    size = n * (shape.inputs * w + shape.depth * w + deeper * w * w + CLASSES * (w + 1))
+    weights, moments, gradients = torch.randn(3, size).mul_(0.01).unbind()
+    z, h = torch.randn(2, n, b, w).unbind()
+    products = torch.randn(b, n * w)
+    first, hidden, last = torch.randn(shape.inputs, n * w), torch.randn(n, w, w), torch.randn(n, CLASSES, w)
+    outputs, logs = torch.randn(2, n, CLASSES, b).unbind()
+    batch, labels = torch.empty(b, shape.inputs), torch.randint(CLASSES, (n, 1, b))
+    drawn = torch.randint(len(x), (b,))
+
+    def softmax() -> None:
+        torch.ops.aten._log_softmax.out(outputs, 1, False, out=logs)
+        logs.gather(1, labels).mean((1, 2))
+        logs.exp_().scatter_add_(1, labels, logs.new_full((), -1).expand(labels.shape))
+
+    def update() -> None:
+        torch.add(gradients, moments, alpha=MOMENTUM, out=moments)
+        weights.sub_(moments)
+
+    turned = h.transpose(1, 2)
+    todo: dict[str, tuple[int, Callable[[], object]]] = {
+        "first, forward": (1, lambda: torch.mm(batch, first, out=products)),
+        "first, by weights": (1, lambda: torch.mm(batch.t(), products, out=first)),
+        "hidden, forward": (deeper, lambda: torch.bmm(h, hidden, out=z)),
+        "hidden, by weights": (deeper, lambda: torch.bmm(turned, z, out=hidden)),
+        "hidden, by inputs": (deeper, lambda: torch.bmm(z, hidden.transpose(1, 2), out=h)),
+        "last, forward": (1, lambda: torch.bmm(last, turned, out=outputs)),
+        "last, by weights": (1, lambda: torch.bmm(outputs, h, out=last)),
+        "last, by inputs": (1, lambda: torch.bmm(outputs.transpose(1, 2), last, out=h)),
+        "a pass over z": (3 * shape.depth, lambda: torch.clamp_min(z, 0, out=h)),
+        "batch": (1, lambda: torch.index_select(x, 0, drawn, out=batch)),
+        "softmax": (1, softmax),
+        "update": (1, update),
+    }
+    spent = {}
+    for name, (times, part) in todo.items():
+        part()
+        calls = 0
+        for tensor in (first, hidden, last, z, h, outputs):
+            tensor.normal_()  # in the loop numbers would grow without end
+        start = clock()
+        while not calls or clock() - start < seconds:
+            part()
+            calls += 1
+        spent[name] = times * (clock() - start) / calls
+    return spent
+
+
+def fresh(shape: Shape, norm: str = "none") -> networks.Networks:
     """The networks to train: ReLU, He's initial weights, seeds 0, 1, 2 ..."""
-    designs = networks.grid(activation="relu", gain="he", seed=range(shape.count), learning_rate=RATE)
+    designs = networks.grid(
+        activation="relu", gain="he", norm=norm, seed=range(shape.count), learning_rate=RATE
+    )
     return networks.Networks(designs, shape.inputs, shape.depth, shape.width, CLASSES)
 
 
