@@ -88,7 +88,7 @@ class TestSides:
 
     def test_the_loops_are_scaled_to_all_networks_and_the_whole_epoch(self, examples, monkeypatch):
         clock = iter([0.0, 2.0, 5.0, 5.5, 6.5] * 2)  # start, plain done, loader done, batched begun and done
-        monkeypatch.setattr(bench, "clock", lambda: next(clock))
+        monkeypatch.setattr(bench, "now", lambda: next(clock))
         monkeypatch.setattr(bench.training, "train", lambda *_, **__: Losses())
         times = bench.compare(bench.Shape(6, 1, 4), examples, repeats=1, models=2, steps=1)
         assert times.loop == [2.0 * 6 / 2 * 4] and times.loader == [3.0 * 6 / 2 * 4]
@@ -140,14 +140,14 @@ class TestSides:
 
         monkeypatch.setattr(bench.training, "train", train)
         ticks = itertools.count()
-        monkeypatch.setattr(bench, "clock", lambda: float(next(ticks)))
+        monkeypatch.setattr(bench, "now", lambda: float(next(ticks)))
         times = bench.compare(shape, examples, 1, 1, 1, variants=True)
         assert ran[1:] == [(1000, "none", "sgd"), (200, "batch", "sgd"), (200, "none", "adam")]
         assert times.parts == [30.0] and times.norm == times.adam == [5.0] and times.batched == [1.0]
 
     def test_the_dense_rate_is_that_of_the_fastest_of_four_products(self, monkeypatch):
         clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0, 30.0, 35.0])
-        monkeypatch.setattr(bench, "clock", lambda: next(clock))
+        monkeypatch.setattr(bench, "now", lambda: next(clock))
         assert bench.matmul_rate(8) == 2 * 8**3 / 1.0
         assert next(clock, None) is None
 

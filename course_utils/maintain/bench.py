@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from course_utils import data, machine, networks, training
+from course_utils import clock, data, machine, networks, training
 from course_utils.maintain import bench_history, bench_notebooks, execute
 
 BATCH, MOMENTUM, RATE = 250, 0.9, 0.01
@@ -91,9 +91,9 @@ class Times:
     adam: list[float] = field(default_factory=list)
 
 
-def clock() -> float:
+def now() -> float:
     """Seconds: of processor time with one thread, else of the clock on the wall; differences are timings."""
-    return machine.processor_time() if torch.get_num_threads() == 1 else time.perf_counter()
+    return clock.processor_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def flops(shape: Shape) -> int:
@@ -107,9 +107,9 @@ def matmul_rate(size: int = 2048, repeats: int = 4) -> float:
     a, b = torch.randn(2, size, size).unbind()
     seconds = math.inf
     for _ in range(repeats):
-        start = clock()
+        start = now()
         a @ b
-        seconds = min(seconds, clock() - start)
+        seconds = min(seconds, now() - start)
     return 2 * size**3 / seconds
 
 
@@ -159,11 +159,11 @@ def parts(shape: Shape, x: Tensor, seconds: float = 0.03) -> dict[str, float]:
         calls = 0
         for tensor in (first, hidden, last, z, h, outputs):
             tensor.normal_()  # in the loop numbers would grow without end
-        start = clock()
-        while not calls or clock() - start < seconds:
+        start = now()
+        while not calls or now() - start < seconds:
             part()
             calls += 1
-        spent[name] = times * (clock() - start) / calls
+        spent[name] = times * (now() - start) / calls
     return spent
 
 
@@ -239,20 +239,20 @@ def compare(
     few = dataclasses.replace(examples, images=x[: quarter * shape.batch], labels=y[: quarter * shape.batch])
 
     def batched(nets: networks.Networks, of: data.Dataset, optimiser: str) -> tuple[float, Tensor]:
-        start = clock()
+        start = now()
         history = training.train(nets, of, batch_size=shape.batch, order_seed=0, optimiser=optimiser)
-        return clock() - start, history.losses
+        return now() - start, history.losses
 
     for repeat in range(-1, repeats):  # the first turn warms up and is not counted
         nets = fresh(shape)
         numbers = [(max(repeat, 0) * models + m) % shape.count for m in range(models)]
         some, same = ([plain(nets, number) for number in numbers] for _ in range(2))
-        start = clock()
+        start = now()
         losses = torch.tensor([run_plain(model, x, y, order[:steps]) for model in some])
-        plain_done = clock()
+        plain_done = now()
         for model in same:
             run_loader(model, shuffled, steps)
-        loader_done = clock()
+        loader_done = now()
         seconds, found = batched(nets, examples, "sgd")
         if repeat >= 0:
             times.loop.append((plain_done - start) * scale)
