@@ -111,7 +111,7 @@ def train(
         weight_decay: of "adamw" alone, at least 0; default 0.01.
         more: go on with networks that were trained before; default False.
         watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
-            while training goes on; what it returns is ignored. Default: nobody watches.
+            while training goes on, or to change weights in place; what it returns is ignored. Default: nobody watches.
 
     Raises:
         ValueError: naming the argument, its value and what would be right; also for networks that were trained
@@ -147,6 +147,7 @@ def train(
                     rows.append(_record(networks, test, epoch, number + 1, recent.mean(0), diverged_at))
                     if watch is not None:
                         watch(networks, epoch)
+                        step.parameters.read(networks.parameters)
         finally:  # stopped half way, too, the networks are where they got to
             step.parameters.write(networks.parameters)
             update.write(networks)
