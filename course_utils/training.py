@@ -131,6 +131,7 @@ def train(
     with machine.threads():
         update = _Update(networks, orders.group, optimiser, momentum, weight_decay)
         step = Step(networks, orders.group, batch_size, update.weight)
+        images = x.new_empty(len(orders.seeds) * batch_size, networks.inputs)
         batches = orders.batches(len(x), batch_size, networks.trained, epochs)
         bar = progress.bar(batches, f"training {len(networks)} networks", total=len(losses))
         try:
@@ -138,7 +139,8 @@ def train(
                 if number % steps == 0:
                     networks.trained += 1
                 batch = batch.to(networks.device)
-                losses[number] = step(x[batch], y[batch][orders.group])
+                torch.index_select(x, 0, batch.flatten(), out=images)
+                losses[number] = step(images.view(*batch.shape, -1), y[batch].index_select(0, orders.group))
                 update(step.parameters.all, step.gradients.all)
                 if (number + 1) % steps == 0:
                     step.parameters.write(networks.parameters)
