@@ -20,7 +20,6 @@ inputs need none. See :func:`flops`.
 """
 
 import argparse
-import dataclasses
 import itertools
 import math
 import os
@@ -224,8 +223,7 @@ def compare(
 ) -> Times:
     """Time all sides in turns: ``repeats`` times ``steps`` steps of ``models`` networks by each loop, and one batched epoch.
 
-    ``examples``: images of the shape's size. ``variants``: time the parts, batch norm and Adam as well, the latter two over
-    a quarter of an epoch.
+    ``examples``: images of the shape's size. ``variants``: time the parts, batch norm and Adam as well.
     """
     x, y = examples.images, examples.labels
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
@@ -235,12 +233,10 @@ def compare(
     steps = min(steps, len(order))
     scale = len(order) * shape.count / (models * steps)
     times, shuffled = Times(), loader(x, y, shape.batch)
-    quarter = max(1, len(order) // 4)
-    few = dataclasses.replace(examples, images=x[: quarter * shape.batch], labels=y[: quarter * shape.batch])
 
-    def batched(nets: networks.Networks, of: data.Dataset, optimiser: str) -> tuple[float, Tensor]:
+    def batched(nets: networks.Networks, optimiser: str) -> tuple[float, Tensor]:
         start = now()
-        history = training.train(nets, of, batch_size=shape.batch, order_seed=0, optimiser=optimiser)
+        history = training.train(nets, examples, batch_size=shape.batch, order_seed=0, optimiser=optimiser)
         return now() - start, history.losses
 
     for repeat in range(-1, repeats):  # the first turn warms up and is not counted
@@ -253,7 +249,7 @@ def compare(
         for model in same:
             run_loader(model, shuffled, steps)
         loader_done = now()
-        seconds, found = batched(nets, examples, "sgd")
+        seconds, found = batched(nets, "sgd")
         if repeat >= 0:
             times.loop.append((plain_done - start) * scale)
             times.loader.append((loader_done - plain_done) * scale)
@@ -261,7 +257,7 @@ def compare(
         if repeat >= 0 and variants:
             times.parts.append(sum(parts(shape, x).values()) * len(order))
             for side, norm, optimiser in ((times.norm, "batch", "sgd"), (times.adam, "none", "adam")):
-                side.append(batched(fresh(shape, norm), few, optimiser)[0] * len(order) / quarter)
+                side.append(batched(fresh(shape, norm), optimiser)[0])
         apart = (found[:steps, numbers].T - losses).abs() / losses
         times.difference = max(times.difference, float(apart.max()))
     return times
@@ -336,8 +332,7 @@ def networks_part(repeats: int, models: int, steps: int) -> tuple[str, list[benc
         f"{report(results, rate, count)}\n\n"
         f"Medians of {repeats} turns, the sides one after the other. Loop, loader: {models} networks x {steps} steps a "
         "turn, scaled to all\nnetworks and the epoch; the loop indexes its batches, the loader is a DataLoader over a "
-        "TensorDataset, shuffled, without\nworkers. Batched: training.train, the whole epoch, set-up included; with batch "
-        "norm, with Adam: a quarter of an epoch.\n"
+        "TensorDataset, shuffled, without\nworkers. Batched: training.train, the whole epoch, set-up included.\n"
         "Share of matmul: products alone, 2B(2Iw + 3(d-1)w² + 3wC) operations a step and network, over the dense rate.\n"
         "Its parts: the products, three passes over z a layer, batch, softmax, update, each timed alone, added; share of "
         "parts:\nthat sum over the time (goal: 85 %, with batch norm 75 %).\n"
