@@ -125,7 +125,8 @@ def train(
     steps = len(x) // batch_size
     losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1)
-    rows = [_record(networks, test, 0, 0, None, diverged_at)]
+    designs = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
+    rows = [_record(designs, networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
         watch(networks, 0)
     with machine.threads():
@@ -146,7 +147,9 @@ def train(
                     step.parameters.write(networks.parameters)
                     epoch, recent = (number + 1) // steps, losses[number + 1 - steps : number + 1].cpu()
                     _note_divergence(diverged_at, recent, number + 1 - steps)
-                    rows.append(_record(networks, test, epoch, number + 1, recent.mean(0), diverged_at))
+                    rows.append(
+                        _record(designs, networks, test, epoch, number + 1, recent.mean(0), diverged_at)
+                    )
                     if watch is not None:
                         watch(networks, epoch)
                         step.parameters.read(networks.parameters)
@@ -289,6 +292,7 @@ def _note_divergence(diverged_at: Tensor, losses: Tensor, start: int) -> None:
 
 
 def _record(
+    designs: pd.DataFrame,
     networks: Networks,
     test: Dataset | None,
     epoch: int,
@@ -296,15 +300,12 @@ def _record(
     train_loss: Tensor | None,
     diverged_at: Tensor,
 ) -> pd.DataFrame:
-    """One row per network; enters networks whose parameters blew up in the last step as diverged."""
-    import pandas as pd
-
+    """The designs and where their networks stand, one row each; enters networks whose parameters blew up in the last step as diverged."""
     gone = torch.stack([~p.isfinite() for p in _per_network(networks)]).any(0)
     diverged_at[gone & (diverged_at < 0)] = max(step - 1, 0)
     nothing = torch.full((len(networks),), math.nan, dtype=torch.float64)
     loss, accuracy = (nothing, nothing) if test is None else evaluate(networks, test)
-    rows = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
-    return rows.assign(
+    return designs.assign(
         epoch=epoch,
         step=step,
         train_loss=(nothing if train_loss is None else train_loss.double()).numpy(),
