@@ -65,6 +65,7 @@ MORE_TESTS = {
     "thread": ("test_nb09",),
     "training": ("test_trials", "test_landscape"),
     "maintain/bench": ("test_training",),
+    "maintain/bench_history": ("test_bench",),
     "maintain/bench_notebooks": ("test_bench",),
 }
 FOLDER_TESTS = {
