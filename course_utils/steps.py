@@ -5,13 +5,13 @@ reads, activations and their slopes work in place, and all parameters lie in one
 an optimiser needs a few large operations. An activation without a kernel here goes through autograd for itself alone.
 
 Tried on one core of an AMD EPYC and left out, because it did not pay: the networks in chunks whose numbers fit the
-second-level cache (170 of 4 x 32 in chunks of 34 or fewer: 10 to 20 % slower, what the many small calls cost is more
-than the nearness gives; in halves, equal); batch norm alone in such chunks (5 to 40 % slower); examples last instead of units (products up to 60 % slower); a column of
-ones instead of a bias (products 5 to 30 % slower; adding the bias costs nothing); torch's own batch norm, which wants every
-unit of every network in one row (its backward pass takes three times as long as the one here); float32 denormals flushed
-to zero (they cost nothing there, and the setting is the whole process's); torch's fused SGD (8 to 20 % of the update, a
-hundredth of the step, for a private function). What remains between a step and the sum of its parts is mostly that the
-products find their numbers in the third-level cache, not in the second.
+second-level cache (170 of 4 x 32 in chunks of 34 or fewer: 10 to 20 % slower, the many small calls cost more than the
+nearness gives; in halves, equal); batch norm alone in such chunks (5 to 40 % slower); examples last instead of units
+(products up to 60 % slower); a column of ones instead of a bias (products 5 to 30 % slower; adding the bias costs
+nothing); torch's own batch norm, which wants every unit of every network in one row (its backward pass takes three times
+as long as the one here); float32 denormals flushed to zero (they cost nothing there, and the setting is the whole
+process's); torch's fused SGD (8 to 20 % of the update, a hundredth of the step, for a private function). What remains
+between a step and the sum of its parts is mostly that the products find their numbers in a farther cache than alone.
 
 N networks, B examples of a batch, C classes, depth and width as in :mod:`course_utils.networks`. Networks that see the
 same examples are a group.
@@ -31,8 +31,6 @@ from course_utils.networks import BN_EPS, BN_MOMENTUM, LN_EPS, Networks, Run
 __all__ = ["Flat", "Step"]
 
 ALIGNED = 16  # numbers: each part of a flat tensor begins where a line of the processor's cache does
-    2**16
-)  # numbers: of z and what else a normalisation reads and writes, a second-level cache of 1 MB holds all
 aten: Any = torch.ops.aten
 
 
