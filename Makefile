@@ -14,6 +14,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
+NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
+
 .PHONY: help setup lab test lint run refresh html e2e bench stress colab mutate publish clean
 
 help:
@@ -40,8 +42,7 @@ help:
 setup: $(READY)
 
 $(READY): pyproject.toml $(PINS)
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@"$(PYTHON)" -c "$(NEW_ENOUGH)" || { echo "$(PYTHON) is not a Python 3.11 or newer. Name one that is: make PYTHON=python3.11"; exit 1; }
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
 	@echo "Setting up $(VENV), once ..."
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	@echo "PyTorch, the build for the CPU (about 200 MB) ..."
@@ -54,7 +55,7 @@ $(READY): pyproject.toml $(PINS)
 
 # JupyterLab refuses to start as root (in a container, say) unless told.
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)
@@ -93,9 +94,12 @@ colab: $(READY)
 mutate: $(READY)
 	@$(PY) tests/mutation.py $(ARGS)
 
-publish: $(READY)
+# Needs a plain Python only. The stamp in pyproject.toml asks for no new set-up.
+publish:
 	@test -n "$(REPO)" || { echo "Say which: make publish REPO=owner/name"; exit 2; }
-	@$(PY) -m course_utils publish "$(REPO)" $(if $(BRANCH),--branch "$(BRANCH)")
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
+	@test -n "$$(find $(READY) -newer pyproject.toml -newer $(PINS) 2>/dev/null)" && done=touch || done=true; \
+		"$(PYTHON)" -m course_utils publish "$(REPO)" $(if $(BRANCH),--branch "$(BRANCH)") && $$done $(READY)
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

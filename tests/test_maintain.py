@@ -149,7 +149,8 @@ def test_publish_stamps_and_stamps_again(course: Path) -> None:
         "a/b.git",
         "a b/c",
         'a/b"\nx = "',
-        "https://github.com/a/b",
+        "https://gitlab.com/a/b",
+        "https://github.com/a",
         "a" * 40 + "/b",
     ],
 )
@@ -159,6 +160,18 @@ def test_publish_refuses_what_is_no_name(course: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"owner/name"):
         publish.publish(name, root=course)
     assert (path.read_bytes(), (course / "pyproject.toml").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/{}", "http://www.github.com/{}/", "github.com/{}.git", "git@github.com:{}.git",
+        "ssh://git@github.com:22/{}.git", "https://github.com/{}/tree/main/notebooks?tab=readme#top", " {}/ ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["ada/why-relu", "Ada-1/their.course"])
+def test_publish_takes_addresses(address: str, name: str) -> None:
+    assert bootstrap.plain_name(address.format(name)) == name
 
 
 @pytest.mark.parametrize("branch", ["", "-x", "a b", "a..b", "a/", 'a"b', "a\n"])
@@ -360,7 +373,8 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
         kernelspec={"name": "mine", "display_name": "Mine", "language": "python"},
         language_info={"name": "python", "version": "3.0"},
     )
-    untidy.cells[2].metadata["execution"] = {"iopub.status.busy": "2020"}
+    untidy.cells[2].metadata.update(execution={"iopub.status.busy": "2020"}, collapsed=True)
+    untidy.cells[3].metadata.jupyter = {"outputs_hidden": True}
     untidy.cells[2].execution_count = 99
     untidy.cells[3].id = untidy.cells[2].id
     path = course / "notebooks" / "01_tiny.ipynb"
@@ -375,6 +389,7 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     assert execute.problems(stored) == []
     assert set(stored["metadata"]) == {"kernelspec", "language_info"}
     cells = stored["cells"]
+    assert [cell["metadata"].get("collapsed") for cell in cells] == [None, None, None, True, None]
     assert [cell.get("execution_count") for cell in cells] == [None, 1, 2, 3, 4]
     assert [cell["id"] for cell in cells] == ["title", "c0", "c1", "cell-003", "c3"]
     assert cells[2]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}]
@@ -414,7 +429,13 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     execute.clean(stored)
     assert execute.problems(stored) == []
     assert stored.metadata.language_info == {"name": "python"}
-    stored.metadata.language_info["version"] = "3.0"
+    stored.metadata.language_info = {
+        "name": "python",
+        "version": "3.0",
+    }  # JupyterLab saves these two, unasked
+    stored.cells[1].metadata.collapsed = True
+    assert execute.problems(stored) == []
+    stored.metadata.language_info = {"name": "R"}
     stored.metadata.widgets = {}
     stored.cells[0].metadata.trusted = True
     stored.cells[1].source = " \n"
@@ -428,7 +449,7 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     stored.cells[3].id = "c1"
     assert execute.problems(stored) == [
         "metadata.widgets is stored",
-        "metadata.language_info.version is stored",
+        "metadata.language_info does not name python",
         "cells lack an id of their own",
         "cell title: metadata.trusted is stored",
         "cell c0: empty",
@@ -700,6 +721,9 @@ def test_run_prints_the_verdicts_of_the_executed_copies(course: Path) -> None:
     assert "[1/1] 00_good" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["C01", "holds", "00_good", "build"]
     write(course, "01_other", notebook())
+    done = cli(course, "run", "01")  # the copy of 00 still lies in build/
+    assert [line.split()[0] for line in done.stdout.splitlines()[-2:]] == ["claim", "C01"]
+    assert done.stdout.splitlines()[-1].split()[2] == "01_other"
     shown = cli(course, "verdicts").stdout.splitlines()[-2:]
     assert [line.split() for line in shown] == [
         ["C01", "holds", "00_good", "notebooks"],
@@ -717,9 +741,10 @@ def test_check_reports_and_executes_nothing(course: Path) -> None:
 
 
 def test_command_line_explains_itself(course: Path) -> None:
-    assert cli(course).returncode == 2
-    shown = cli(course, "--help").stdout
-    assert all(chore in shown for chore in ["run", "refresh", "bench", "publish", "verdicts"])
+    shown = cli(course)
+    assert shown.returncode == 0 and shown.stdout == cli(course, "--help").stdout
+    chores = ["run", "refresh", "prose", "bench", "publish", "html", "verdicts"]
+    assert all(f"\n    {chore} " in shown.stdout for chore in chores)
     assert cli(course, "run", "no_such").returncode == 2
     refused = cli(course, "publish", "nonsense")
     assert refused.returncode == 2 and "not owner/name" in refused.stderr
@@ -732,6 +757,8 @@ CHORES = [
     ("refresh 02 09", ("refresh", ["02", "09"])),
     ("refresh --check", ("check", [])),
     ("refresh --check 03", ("check", ["03"])),
+    ("prose", ("untied", [])),
+    ("prose 05", ("untied", ["05"])),
     ("verdicts", ("print_verdicts", execute.ROOT / "notebooks")),
     ("publish ada/why-relu", ("publish", "ada/why-relu", None)),
     ("publish ada/why-relu --branch two", ("publish", "ada/why-relu", "two")),
@@ -748,7 +775,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
     def keep(name: str):
         return lambda *arguments: calls.append((name, *arguments)) or 7
 
-    for name in ("run", "refresh", "check", "print_verdicts"):
+    for name in ("run", "refresh", "check", "untied", "print_verdicts"):
         monkeypatch.setattr(execute, name, keep(name))
     for name, module in {"publish": publish, "html": pages, "bench": bench}.items():
         monkeypatch.setattr(module, "main", keep(name))
@@ -759,7 +786,6 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "required: chore"),
         ("dance", "invalid choice: 'dance'"),
         ("publish", "required: repository"),
         ("run 02 --fast", "unknown arguments: --fast"),
@@ -772,6 +798,44 @@ def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: s
     assert refused.value.code == 2
     shown = capsys.readouterr().err
     assert said in shown and "usage: python -m course_utils" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "build"),
+            "html: [Errno 13] Permission denied: 'build'\n",
+        ),
+        (ValueError("no such thing"), "html: no such thing\n"),
+        (ModuleNotFoundError("No module", name="jinja2"), "html: jinja2 is not installed here: make setup"),
+        (KeyboardInterrupt(), "html: stopped by hand\n"),
+    ],
+)
+def test_a_chore_fails_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(pages, "main", fail)
+    assert main(["html"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(said) and shown.count("\n") == 1
+
+
+def test_publish_needs_nothing_but_python(course: Path) -> None:
+    write(course, "00_start_here", notebook())
+    bare = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['publish', 'a/b']\n",
+    ]
+    bare[-1] += "from course_utils.__main__ import main; sys.exit(main())"
+    done = subprocess.run(bare, cwd=course, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "") and "stamped  README.md" in done.stdout
 
 
 def test_each_chore_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,18 @@ def check_branch(branch: str) -> None:
         raise ValueError(f"{branch!r} is no name of a branch.")
 
 
+def plain_name(repository: str) -> str:
+    """owner/name from any address under which GitHub shows or clones a repository; what is none comes back as it was.
+
+    https://github.com/ada/why-relu, with .git or /tree/main behind it, git@github.com:ada/why-relu.git, and so on.
+    """
+    host = r"(?:[a-z+]+://)?(?:[^@/\s]+@)?(?:www\.)?github\.com(?::\d+/|[:/])"
+    found = re.fullmatch(
+        rf"{host}({_OWNER})/({_NAME}?)(?:\.git)?(?:[/?#].*)?", repository.strip(), re.IGNORECASE
+    )
+    return f"{found[1]}/{found[2]}" if found else repository.strip().removesuffix("/")
+
+
 def read_course(root: Path) -> tuple[str, str]:
     """The repository and branch that [tool.course] in root/pyproject.toml names."""
     course = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["course"]
