@@ -196,7 +196,7 @@ def test_publish_writes_nothing_unless_it_can_write_everything(course: Path) -> 
 
 def test_first_cell_is_short_and_well_formed() -> None:
     text = bootstrap.cell_source(STAMPED)
-    assert len(text.splitlines()) <= 20
+    assert len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 110
     compile(text, "cell", "exec")
 
@@ -327,6 +327,53 @@ def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
     )
     assert done.stderr == ""
     assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
+
+
+@pytest.mark.parametrize("name", [bootstrap.PLACEHOLDER, STAMPED])
+@pytest.mark.parametrize("foreign", ["", "course_utils/__init__.py", "course_utils.py", "course_utils/x.py"])
+def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
+    tmp_path: Path, name: str, foreign: str
+) -> None:
+    (tmp_path / "mine" / "notebooks").mkdir(parents=True)
+    if foreign:
+        (tmp_path / foreign).parent.mkdir(exist_ok=True)
+        (tmp_path / foreign).touch()
+    code = f"import sys; sys.path.append({str(tmp_path)!r})\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code + bootstrap.cell_source(name)],
+        cwd=tmp_path / "mine" / "notebooks",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ModuleNotFoundError: ") and "This notebook is one of a course" in said
+    assert said.endswith(
+        "where you found this one." if name == bootstrap.PLACEHOLDER else f"github.com/{name}."
+    )
+    assert ("Here is another course_utils" in said) == bool(foreign)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_courses_package_comes_before_another_of_its_name(
+    course: Path, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "course_utils").mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
+    paths = [str(tmp_path), str(course)]
+    code = (
+        f"import sys; sys.path[:0] = {paths if place == 'before' else paths[::-1]}\n"
+        + bootstrap.cell_source()
+    )
+    code += f"\nimport course_utils\nprint(course_utils.__file__, sys.path.count({str(course)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=course / "notebooks",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == f"{course / 'course_utils' / '__init__.py'} 1\n", done.stderr
 
 
 @pytest.mark.parametrize(("given", "then"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])

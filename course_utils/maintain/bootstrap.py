@@ -1,7 +1,8 @@
 """The one first cell that all notebooks share, and the one place that knows its text.
 
 In Colab a notebook arrives alone, so its first cell fetches the rest of the course. Everywhere else
-the cell only puts the folder above the notebook on the path. It installs nothing and prints nothing,
+the cell only puts the folder above the notebook at the head of the path, and says where the course is when the package
+is missing or another one of its name comes first. It installs nothing and prints nothing,
 and may be run again at any time. `publish` stamps the repository's name into it.
 
 GOMP_SPINCOUNT has to be set before torch is imported: by default a thread of torch that waits for another one
@@ -22,14 +23,15 @@ _TEMPLATE = (
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads then wait without keeping others from work
 REPOSITORY, BRANCH = "%REPOSITORY%", "%BRANCH%"
+url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
 if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
     if REPOSITORY == "OWNER/REPO":
         raise RuntimeError("This copy does not name its repository: run make publish REPO=owner/name there.")
-    url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
     if not Path(folder, "course_utils").is_dir():
         clone = ["git", "clone", "--quiet", "--depth=1", f"--branch={BRANCH}", url]
         answer = subprocess.run(clone, capture_output=True, text=True)
@@ -37,7 +39,11 @@ if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
             why = f"Is it public, is the name right, is there a network? git says: {answer.stderr.strip()}"
             raise RuntimeError(f"Cannot fetch {url} (branch {BRANCH}). {why}")
     os.chdir(Path(folder, "notebooks"))
-sys.path[:0] = {str(Path.cwd().parent)}.difference(sys.path)  # at its head, once"""
+sys.path[:] = dict.fromkeys([str(Path.cwd().parent), *sys.path])  # the course's folder at the head, once
+if not (found := find_spec("course_utils")) or not Path(found.origin or "-").with_name("claims.py").is_file():
+    at = "where you found this one" if REPOSITORY == "OWNER/REPO" else url
+    wrong = f"Here is another course_utils ({found.origin})" if found else "There is no course_utils here"
+    raise ModuleNotFoundError(f"{wrong}. This notebook is one of a course: get the whole of it, {at}.")"""
 )
 
 _OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
