@@ -1,5 +1,5 @@
 # Everything lives in .venv, set up once and again only when pyproject.toml or the pins change.
-# No make (Windows)? README.md gives the same steps as plain pip lines.
+# No make? README.md gives the same steps as plain pip lines.
 
 VENV     := .venv
 BIN      := $(VENV)/bin
@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
 
-.PHONY: help setup lab test lint run refresh html e2e bench stress colab mutate publish clean
+.PHONY: help setup lab test lint run refresh prose html e2e bench stress colab mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -25,7 +25,8 @@ help:
 	@echo "  make lab        open the course in JupyterLab, at notebook 00"
 	@echo "  make test       lint, types, unit tests, and every cell of every notebook"
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
-	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
+	@echo "  make refresh    execute all notebooks, store their outputs, and say which numbers changed"
+	@echo "  make prose      list the numbers in the notebooks' prose that no cell near them holds"
 	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
@@ -71,6 +72,9 @@ run: $(READY)
 
 refresh: $(READY)
 	@$(PY) -m course_utils refresh $(ARGS)
+
+prose: $(READY)
+	@$(PY) -m course_utils prose $(ARGS)
 
 html: $(READY)
 	@$(PY) -m course_utils html
