@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
 
-.PHONY: help setup lab test lint run refresh prose html e2e bench stress colab mutate publish clean
+.PHONY: help setup lab test lint run refresh prose html e2e bench stress colab newest oldest drift mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -32,6 +32,9 @@ help:
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
 	@echo "  make colab      all notebooks with Colab's versions, then one alone as Colab opens it"
+	@echo "  make newest     unit tests and all notebooks with the newest of every dependency, without pins"
+	@echo "  make oldest     the same with the oldest that pyproject.toml allows"
+	@echo "  make drift      run the notebooks under four conditions; keep how far each number behind ≈ moves"
 	@echo "  make mutate     change course_utils for the worse, a line at a time: do the unit tests notice?"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
@@ -93,6 +96,13 @@ stress: $(READY)
 # Makes a second environment, build/venv-colab, from .ci/constraints-colab.txt: 1.5 GB.
 colab: $(READY)
 	@$(PY) tests/stress.py colab $(ARGS)
+
+# A second environment each, build/venv-newest and build/venv-oldest.
+newest oldest: $(READY)
+	@$(PY) tests/stress.py $@ $(ARGS)
+
+drift: $(READY)
+	@$(PY) tests/drift.py $(ARGS)
 
 # Linux and macOS. ARGS="theory networks" picks rooms; all of them take an hour and more.
 mutate: $(READY)

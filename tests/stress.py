@@ -20,11 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv", ".hypothesis", ".ipynb_checkpoints"}
@@ -233,7 +236,6 @@ def nbval(
     extra = {"STRESS_FIGURES": str(figures)} | dict(env or {})
     spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
     command = [*wrap, str(python), "-m", "pytest", "-q", "-p", "stress_probe", "-p", "no:cacheprovider"]
-    command += ["-p", "no:hypothesispytest"]  # takes a second to load and tests no notebook
     command += [*spread, f"--junit-xml={report}", *(str(course / "notebooks" / name) for name in names)]
     before = contents(course)
     done = say(desk, command, cwd=cwd or course, env=environment(extra, path=[*path, course / "tests"]))
@@ -678,6 +680,70 @@ def colab(desk: Desk) -> str:
     remark = must(desk, [python, "-c", STANDS_IN], env=environment()).strip()
     done = nbval(desk, desk.copy(), python=python, env={"OMP_NUM_THREADS": "1"})
     return f"{done.remark()}. {remark}"
+
+
+# --- newest and oldest -----------------------------------------------------------------------------
+
+FOR_AUTHORS = {"ruff", "mypy", "pandas-stubs"}  # neither a reader nor a test needs them
+
+
+def requirements(oldest: bool) -> list[str]:
+    """What pyproject.toml asks for, for reading and testing: each at its floor, or whatever is newest in its range."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = project["optional-dependencies"].items()
+    extras = [line for name, lines in groups if name != "e2e" for line in lines]
+    found = []
+    for one in map(Requirement, [*project["dependencies"], *extras]):
+        if one.name not in FOR_AUTHORS:
+            floor = [spec.version for spec in one.specifier if spec.operator in (">=", "==")]
+            found.append(f"{one.name}=={floor[0]}" if oldest else str(one))
+    return found
+
+
+def _versions(desk: Desk, oldest: bool) -> str:
+    lines, name = requirements(oldest), "oldest" if oldest else "newest"
+    torch = next(line for line in lines if line.startswith("torch"))
+    cpu = ["--index-url", CPU_INDEX, "--no-deps", "--timeout", "5", "--retries", "0", torch]
+    month = "" if oldest else time.strftime("%Y-%m")  # made anew each month
+    key = f"{sys.version}\n{month}\n{lines}"
+    python = virtual_environment(desk, name, key, [cpu, [torch]], [[*lines]])
+    course = desk.copy()
+    tests = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        str(desk.workers),
+        course / "tests",
+    ]
+    must(desk, tests, cwd=course, env=environment({"OMP_NUM_THREADS": "1"}, path=[course]))
+    done = nbval(desk, course, python=python, env={"OMP_NUM_THREADS": "1"})
+    said = must(desk, [python, "-c", VERSIONS], env=environment()).strip()
+    return f"unit tests; {done.remark()}; {said}"
+
+
+VERSIONS = """
+import importlib.metadata as m, platform
+print("Python", platform.python_version(), *(f"{n} {m.version(n)}" for n in ("torch", "numpy", "pandas", "matplotlib")))
+"""
+
+
+@case("newest", "unit tests and all notebooks with the newest of every dependency")
+def newest(desk: Desk) -> str:
+    """What a student's pip installs today, without the pins."""
+    return _versions(desk, oldest=False)
+
+
+@case("oldest", "unit tests and all notebooks with the floors that pyproject.toml states")
+def oldest(desk: Desk) -> str:
+    """What pyproject.toml promises to be enough."""
+    return _versions(desk, oldest=True)
+
+
+# --- a notebook alone ------------------------------------------------------------------------------
 
 
 def published(desk: Desk, repository: str) -> Path:

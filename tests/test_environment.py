@@ -91,7 +91,7 @@ def test_make_explains_every_target() -> None:
     assert named
     told = set(re.findall(r'@echo "  make (\w+)', text))
     assert told == set(named[1].split()) - {"help", "lint"}  # parts of the others
-    assert all(re.search(rf"^{target}:", text, re.MULTILINE) for target in named[1].split())
+    assert all(re.search(rf"^(?:\w+ )*{target}\b.*:", text, re.MULTILINE) for target in named[1].split())
 
 
 @pytest.mark.parametrize("name", sorted(set(wanted()) - ONLY_FOR_AUTHORS))
@@ -139,6 +139,15 @@ def test_makefile_and_workflow_take_torch_as_pinned() -> None:
     assert "-c .ci/constraints.txt torch" in workflow
     oldest = SpecifierSet(PROJECT["project"]["requires-python"])
     assert all(version in oldest for version in steps["strategy"]["matrix"]["python"])
+
+
+def test_the_calendar_tries_the_newest_and_the_oldest() -> None:
+    text = (ROOT / ".github" / "workflows" / "monthly.yml").read_text(encoding="utf-8")
+    found = yaml.safe_load(text)
+    assert found[True]["schedule"], "yaml reads `on` as True"
+    assert set(found["jobs"]["versions"]["strategy"]["matrix"]["case"]) == {"newest", "oldest"}
+    steps = found["jobs"]["versions"]["steps"]
+    assert any(step.get("run") == "make ${{ matrix.case }}" for step in steps)
 
 
 def test_version_is_the_same_everywhere() -> None:
