@@ -447,6 +447,36 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_refresh_says_what_changed_and_what_hangs_on_it(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = "display({'text/plain': '[C01] holds (measured)\\n  figure: %s steps', 'text/html': ''}, raw=True)"
+    book = notebook("print('in 90 steps')", card % 90)
+    book.cells.insert(2, nbformat.v4.new_markdown_cell("It takes 90 steps. So there.", id="words"))
+    path = write(course, "01_tiny", book)
+    write(course, "09_last", notebook())
+    assert execute.refresh(["01"], root=course) == 0
+    capsys.readouterr()
+    path.write_text(path.read_text(encoding="utf-8").replace("90 steps')", "180 steps')"), encoding="utf-8")
+    assert execute.refresh(["01"], root=course) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "01_tiny: numbers that changed, and the prose beside them",
+        "    c1: 90 -> 180",
+        "        read words: It takes 90 steps.",
+    ]
+    hint = (
+        'Cards changed in 01. Notebook 09 quotes them, 00 draws the map of verdicts: make refresh ARGS="{}"'
+    )
+    for old, names, later in ((90, ["01"], "09 00"), (91, ["01", "09"], "00"), (91, ["01"], None)):
+        new = path.read_text(encoding="utf-8").replace(
+            f"{old} steps', 'text", "91 steps', 'text" if old == 90 else "92 steps', 'text"
+        )
+        path.write_text(new, encoding="utf-8")
+        assert execute.refresh(names, root=course) == 0
+        said = capsys.readouterr().out
+        assert said.endswith(hint.format(later) + "\n" if later else "No number changed.\n")
+
+
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
@@ -482,6 +512,9 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     }  # JupyterLab saves these two, unasked
     stored.cells[1].metadata.collapsed = True
     assert execute.problems(stored) == []
+    stored.cells[2].metadata.jupyter = {"outputs_hidden": True}
+    assert execute.problems(stored) == ['cell c1: "collapsed" is not stored, and JupyterLab would add it']
+    stored.cells[2].metadata.pop("jupyter")
     stored.metadata.language_info = {"name": "R"}
     stored.metadata.widgets = {}
     stored.cells[0].metadata.trusted = True
@@ -532,7 +565,7 @@ def test_run_ends_with_the_verdicts_unless_a_notebook_stopped(
     course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, folders = write(course, "01_b", notebook()), []
-    monkeypatch.setattr(execute, "print_verdicts", lambda folder: folders.append(folder) or 5)
+    monkeypatch.setattr(execute, "print_verdicts", lambda folder, ran: folders.append(folder) or 5)
     monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
     assert execute.run(root=course) == 5 and folders == [course / "build"]
     assert "[1/1] 01_b " in capsys.readouterr().out

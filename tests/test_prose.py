@@ -139,7 +139,7 @@ def test_what_a_refresh_changes_is_listed_with_the_prose_beside_it(tmp_path: Pat
 
 def test_counts_outside_the_notebooks_are_the_registers() -> None:
     facts = prose.facts()
-    paths = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / ".github").glob("*.md")]
+    paths = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").glob("*.md")]
     spelt = {word: value for word, value in prose.WORDS.items() if value > 2}
     pattern = re.compile(rf"(?i)\b(\d+|{'|'.join(spelt)}) (claims|slips|verdicts|notebooks|exercises)\b")
     seen = 0

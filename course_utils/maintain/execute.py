@@ -190,6 +190,10 @@ def problems(notebook: Notebook) -> list[str]:
         noise = sorted(NOISY_CELL_KEYS & set(cell["metadata"]))
         where = f"cell {cell.get('id')}"
         found += [f"{where}: metadata.{key} is stored" for key in noise]
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden") and not cell["metadata"].get(
+            "collapsed"
+        ):
+            found.append(f'{where}: "collapsed" is not stored, and JupyterLab would add it')
         if cell["cell_type"] != "code":
             continue
         count += 1
