@@ -24,7 +24,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from packaging.requirements import Requirement
@@ -99,7 +101,7 @@ CASES: list[Case] = []
 
 
 def case(name: str, about: str) -> Callable[[Callable[[Desk], str]], Callable[[Desk], str]]:
-    """Enter a function as a case."""
+    """Enter what tries a desk as a case."""
 
     def enter(attempt: Callable[[Desk], str]) -> Callable[[Desk], str]:
         CASES.append(Case(name, about, attempt))
@@ -317,50 +319,32 @@ def five(desk: Desk) -> str:
     return f"5 x {remark}"
 
 
-def _threads(desk: Desk, count: int) -> str:
-    env = {"OMP_NUM_THREADS": str(count)}
-    found = asked(desk, "import torch; print(torch.get_num_threads())", env)
-    if found != str(count):
-        raise Skip(f"torch takes {found} threads where {count} are asked for")
-    return nbval(desk, desk.copy(), env=env, workers=1).remark()
+def _held(desk: Desk, env: Mapping[str, str], code: str, wanted: str, **options: Any) -> str:
+    """All notebooks under settings that a line of Python must find in force. Raises Skip where it does not."""
+    if (found := asked(desk, f"import torch; print({code})", env).lower()) != wanted:
+        raise Skip(f"torch gives {found} where {wanted} is asked for")
+    return nbval(desk, desk.copy(), env=env, **options).remark()
 
 
-@case("threads-1", "all notebooks one by one, with one thread: what Binder grants")
-def threads_1(desk: Desk) -> str:
-    """The pass that judges memory: one kernel at a time, under 1 GB."""
-    return _threads(desk, 1)
-
-
-@case("threads-2", "all notebooks one by one, with two threads")
-def threads_2(desk: Desk) -> str:
-    """Sums over two threads are rounded otherwise than over one."""
-    return _threads(desk, 2)
-
-
-def _capability(desk: Desk, wanted: str) -> str:
-    env = {"ATEN_CPU_CAPABILITY": wanted, "OMP_NUM_THREADS": "1"}
-    found = asked(desk, "import torch; print(torch.backends.cpu.get_cpu_capability())", env)
-    if found.lower() != wanted:
-        raise Skip(f"torch finds no more than {found} in this processor")
-    return nbval(desk, desk.copy(), env=env).remark()
-
-
-@case("cpu-default", "ATEN_CPU_CAPABILITY=default: torch without vector instructions")
-def cpu_default(desk: Desk) -> str:
-    """As on an old processor."""
-    return _capability(desk, "default")
-
-
-@case("cpu-avx2", "ATEN_CPU_CAPABILITY=avx2")
-def cpu_avx2(desk: Desk) -> str:
-    """As on most processors."""
-    return _capability(desk, "avx2")
-
-
-@case("cpu-avx512", "ATEN_CPU_CAPABILITY=avx512")
-def cpu_avx512(desk: Desk) -> str:
-    """As on newer servers."""
-    return _capability(desk, "avx512")
+for _count, _why in (
+    ("1", "one thread: what Binder grants"),
+    ("2", "two threads, whose sums are rounded otherwise"),
+):
+    _ask = {
+        "env": {"OMP_NUM_THREADS": _count},
+        "code": "torch.get_num_threads()",
+        "wanted": _count,
+        "workers": 1,
+    }
+    case(f"threads-{_count}", f"all notebooks one by one, with {_why}")(partial(_held, **_ask))
+for _level, _why in (
+    ("default", "an old processor"),
+    ("avx2", "most processors"),
+    ("avx512", "newer servers"),
+):
+    _ask = {"env": {"ATEN_CPU_CAPABILITY": _level, "OMP_NUM_THREADS": "1"}, "wanted": _level}
+    _ask |= {"code": "torch.backends.cpu.get_cpu_capability()"}
+    case(f"cpu-{_level}", f"ATEN_CPU_CAPABILITY={_level}: as on {_why}")(partial(_held, **_ask))
 
 
 NEIGHBOUR = (
@@ -590,6 +574,7 @@ def kill_kernel(process: subprocess.Popen[str], half_way: Callable[[float], bool
 
 
 def _killed(desk: Desk, word: str) -> str:
+    """A clear error, the stored notebooks unharmed, and the next time is clean."""
     course = desk.copy()
     name = notebooks(course)[:3][-1]
     before = contents(course)
@@ -612,16 +597,10 @@ def _killed(desk: Desk, word: str) -> str:
     return f"killed in code cell {found[1]} of {name}; then clean"
 
 
-@case("killed-run", "the kernel is killed half-way through `make run`")
-def killed_run(desk: Desk) -> str:
-    """A clear error, nothing of notebooks/ changed, and the next run is clean."""
-    return _killed(desk, "run")
-
-
-@case("killed-refresh", "the kernel is killed half-way through `make refresh`")
-def killed_refresh(desk: Desk) -> str:
-    """A clear error, the stored notebook unharmed, and the next refresh is clean."""
-    return _killed(desk, "refresh")
+for _word in ("run", "refresh"):
+    case(f"killed-{_word}", f"the kernel is killed half-way through `make {_word}`")(
+        partial(_killed, word=_word)
+    )
 
 
 # --- Colab -----------------------------------------------------------------------------------------
@@ -731,16 +710,11 @@ print("Python", platform.python_version(), *(f"{n} {m.version(n)}" for n in ("to
 """
 
 
-@case("newest", "unit tests and all notebooks with the newest of every dependency")
-def newest(desk: Desk) -> str:
-    """What a student's pip installs today, without the pins."""
-    return _versions(desk, oldest=False)
-
-
-@case("oldest", "unit tests and all notebooks with the floors that pyproject.toml states")
-def oldest(desk: Desk) -> str:
-    """What pyproject.toml promises to be enough."""
-    return _versions(desk, oldest=True)
+for _name, _what in (
+    ("newest", "the newest of every dependency"),
+    ("oldest", "the floors that pyproject.toml states"),
+):
+    case(_name, f"unit tests and all notebooks with {_what}")(partial(_versions, oldest=_name == "oldest"))
 
 
 # --- a notebook alone ------------------------------------------------------------------------------

@@ -35,15 +35,8 @@ def wanted() -> dict[str, SpecifierSet]:
     return {canonicalize_name(one.name): one.specifier for one in parsed}
 
 
-def pins() -> dict[str, Version]:
-    lines = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    parts = [line.split("==") for line in lines if line and not line.startswith("#")]
-    assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
-    return {canonicalize_name(name): Version(version) for name, version in parts}
-
-
-def colab_pins() -> dict[str, Version]:
-    lines = (ROOT / ".ci" / "constraints-colab.txt").read_text(encoding="utf-8").splitlines()
+def pins(name: str = "constraints.txt") -> dict[str, Version]:
+    lines = (ROOT / ".ci" / name).read_text(encoding="utf-8").splitlines()
     parts = [line.split("==") for line in lines if line and not line.startswith("#")]
     assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
     return {canonicalize_name(name): Version(version) for name, version in parts}
@@ -77,7 +70,7 @@ def test_pin_of_torch_names_no_build() -> None:
 def test_what_colab_offers_satisfies_the_ranges() -> None:
     # All that a notebook needs there, but torch, whose build differs: tests/stress.py says what stands in for it.
     needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
-    found = colab_pins()
+    found = pins("constraints-colab.txt")
     assert needed - set(found) == {"torch"}
     assert "torch" not in found
     outside = [name for name in set(found) & set(wanted()) if found[name] not in wanted()[name]]

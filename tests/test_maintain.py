@@ -67,6 +67,19 @@ def course(tmp_path: Path) -> Path:
     return root
 
 
+def python(*words: str, at: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A fresh Python in a folder, to its end."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=at,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
 def write(root: Path, name: str, content: nbformat.NotebookNode) -> Path:
     path = root / "notebooks" / f"{name}.ipynb"
     nbformat.write(content, path)
@@ -219,16 +232,7 @@ def in_colab(
         "PYTHONPATH": str(folder / "stub"),
         "PYTHONIOENCODING": "utf-8",
     }
-    command = [sys.executable, "-c", "import google.colab\n" + code]
-    return subprocess.run(
-        command,
-        cwd=content,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-    )
+    return python("-c", "import google.colab\n" + code, at=content, **settings)
 
 
 def git(*words: str, at: Path) -> None:
@@ -318,13 +322,7 @@ def test_first_cell_of_an_unpublished_copy_says_so(tmp_path: Path) -> None:
 
 def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
     code = bootstrap.cell_source() + "\nimport course_utils\nprint(course_utils.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        cwd=course / "notebooks",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-c", code, at=course / "notebooks")
     assert done.stderr == ""
     assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
 
@@ -339,13 +337,7 @@ def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
         (tmp_path / foreign).parent.mkdir(exist_ok=True)
         (tmp_path / foreign).touch()
     code = f"import sys; sys.path.append({str(tmp_path)!r})\n"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code + bootstrap.cell_source(name)],
-        cwd=tmp_path / "mine" / "notebooks",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-S", "-c", code + bootstrap.cell_source(name), at=tmp_path / "mine" / "notebooks")
     said = done.stderr.splitlines()[-1]
     assert said.startswith("ModuleNotFoundError: ") and "This notebook is one of a course" in said
     assert said.endswith(
@@ -366,13 +358,7 @@ def test_the_courses_package_comes_before_another_of_its_name(
         + bootstrap.cell_source()
     )
     code += f"\nimport course_utils\nprint(course_utils.__file__, sys.path.count({str(course)!r}))"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        cwd=course / "notebooks",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-c", code, at=course / "notebooks")
     assert done.stdout == f"{course / 'course_utils' / '__init__.py'} 1\n", done.stderr
 
 
@@ -385,14 +371,7 @@ def test_first_cell_has_torch_wait_in_peace_unless_told(
         bootstrap.cell_source()
         + "\nprint('torch' in sys.modules, os.environ['GOMP_SPINCOUNT'], sys.path[0], sep='\\n')"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        cwd=course / "notebooks",
-        env={**os.environ, **given},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-c", code, at=course / "notebooks", **given)
     assert done.stdout.splitlines()[:2] == ["False", then]
     assert Path(done.stdout.splitlines()[2]).resolve() == course.resolve()
 
@@ -401,16 +380,7 @@ def test_first_cell_has_torch_wait_in_peace_unless_told(
 
 
 def cli(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "course_utils", *words]
-    return subprocess.run(
-        command,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
+    return python("-m", "course_utils", *words, at=root, PYTHONPATH=str(root))
 
 
 def test_refresh_stores_clean_outputs(course: Path) -> None:
@@ -914,7 +884,7 @@ def test_publish_needs_nothing_but_python(course: Path) -> None:
         "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['publish', 'a/b']\n",
     ]
     bare[-1] += "from course_utils.__main__ import main; sys.exit(main())"
-    done = subprocess.run(bare, cwd=course, capture_output=True, text=True, timeout=60)
+    done = python(*bare, at=course)
     assert (done.returncode, done.stderr) == (0, "") and "stamped  README.md" in done.stdout
 
 

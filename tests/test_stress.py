@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -138,7 +139,10 @@ def test_killed_kernel(desk: stress.Desk, tmp_path: Path) -> None:
     marker = tmp_path / "half-way"
     put(desk.course, (HALF_WAY.format(marker=str(marker)), ""), ("print('end')", "end\n"))
     desk.half_way = lambda seconds: marker.exists()
-    assert tried(stress.killed_refresh, desk) == "killed in code cell 2 of 01_small.ipynb; then clean"
+    assert (
+        tried(partial(stress._killed, word="refresh"), desk)
+        == "killed in code cell 2 of 01_small.ipynb; then clean"
+    )
 
 
 def test_a_pass_refuses_a_change_of_the_course(desk: stress.Desk) -> None:
