@@ -15,8 +15,19 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     rules = Path(__file__).resolve().parents[1] / "tests" / "nbval_sanitize.cfg"
     config.option.nbval_sanitize_with = str(rules)
+    if getattr(config.option, "dist", "no") not in ("no", "loadfile", "loadgroup", "loadscope"):
+        config.option.dist = "loadfile"  # the cells of a notebook share a kernel, hence a worker
     if sys.platform == "linux":
         _raise_loopback()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The cells of a notebook run one after the other, whatever a plugin has shuffled."""
+    cells = [item for item in items if hasattr(item, "cell_num")]
+    books = list(dict.fromkeys(item.path for item in cells))
+    in_order = iter(sorted(cells, key=lambda item: (books.index(item.path), item.cell_num)))
+    items[:] = [next(in_order) if hasattr(item, "cell_num") else item for item in items]
 
 
 def _raise_loopback() -> None:

@@ -47,7 +47,7 @@ SURVIVORS = ROOT / "tests" / "survivors.toml"
 GOAL = 0.9
 SAMPLE, THIN_SAMPLE = 60, 12  # mutants per room; of figures and maintenance, which are told apart
 COPIED = ("course_utils", "data", "notebooks", "tests", ".github", ".ci", "pyproject.toml", "README.md")
-COPIED += ("Makefile", "environment.yml", "LICENSE")
+COPIED += ("Makefile", "environment.yml", "LICENSE", "docs")
 
 # Which tests a room answers to: those of its own name, and these.
 MORE_TESTS = {
@@ -65,6 +65,7 @@ MORE_TESTS = {
     "theory": ("test_nb03",),
     "thread": ("test_nb09",),
     "training": ("test_race",),
+    "where": ("test_wheel",),
     "maintain/bench": ("test_training",),
     "maintain/bench_notebooks": ("test_bench",),
 }
