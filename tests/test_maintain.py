@@ -1,5 +1,6 @@
 """Running, refreshing and publishing, tried on small notebooks in folders of their own."""
 
+import ast
 import base64
 import errno
 import hashlib
@@ -209,7 +210,7 @@ def test_publish_writes_nothing_unless_it_can_write_everything(course: Path) -> 
 
 def test_first_cell_is_short_and_well_formed() -> None:
     text = bootstrap.cell_source(STAMPED)
-    assert len(text.splitlines()) <= 25
+    assert len(text.splitlines()) <= 30
     assert max(map(len, text.splitlines())) <= 110
     compile(text, "cell", "exec")
 
@@ -338,12 +339,11 @@ def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
         (tmp_path / foreign).touch()
     code = f"import sys; sys.path.append({str(tmp_path)!r})\n"
     done = python("-I", "-S", "-c", code + bootstrap.cell_source(name), at=tmp_path / "mine" / "notebooks")
+    home = "where this notebook is from" if name == bootstrap.PLACEHOLDER else f"https://github.com/{name}"
     said = done.stderr.splitlines()[-1]
-    assert said.startswith("ModuleNotFoundError: ") and "This notebook is one of a course" in said
-    assert said.endswith(
-        "where you found this one." if name == bootstrap.PLACEHOLDER else f"github.com/{name}."
-    )
-    assert ("Here is another course_utils" in said) == bool(foreign)
+    assert said.startswith("ModuleNotFoundError: The notebook needs the course's package course_utils: ")
+    assert f"Get all of it from {home}, open its folder notebooks" in said
+    assert ("is another package of that name" in said) == bool(foreign)
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -360,6 +360,21 @@ def test_the_courses_package_comes_before_another_of_its_name(
     code += f"\nimport course_utils\nprint(course_utils.__file__, sys.path.count({str(course)!r}))"
     done = python("-I", "-c", code, at=course / "notebooks")
     assert done.stdout == f"{course / 'course_utils' / '__init__.py'} 1\n", done.stderr
+
+
+def test_first_cell_shows_last_values_alone(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.ast_node_interactivity = "all"
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(course / "notebooks")
+    exec(bootstrap.cell_source(), {})
+    assert shell.ast_node_interactivity == "last_expr"
+    tree = ast.parse(bootstrap.cell_source())
+    shown = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    assert [ast.unparse(node) for node in shown] == ["os.chdir(Path(folder, 'notebooks'))"]  # gives None
 
 
 @pytest.mark.parametrize(("given", "then"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])

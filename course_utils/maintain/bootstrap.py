@@ -1,9 +1,9 @@
 """The one first cell that all notebooks share, and the one place that knows its text.
 
 In Colab a notebook arrives alone, so its first cell fetches the rest of the course. Everywhere else
-the cell only puts the folder above the notebook at the head of the path, and says where the course is when the package
-is missing or another one of its name comes first. It installs nothing and prints nothing,
-and may be run again at any time. `publish` stamps the repository's name into it.
+the cell only puts the folder above the notebook at the head of the path, names what is in the way, and says where the
+course is. It installs nothing, prints nothing, and may be run again at any time. `publish` stamps the repository's name
+into it.
 
 GOMP_SPINCOUNT has to be set before torch is imported: by default a thread of torch that waits for another one
 (GNU's OpenMP, on Linux) keeps its processor busy, and where two other programs want the processors, too,
@@ -20,18 +20,18 @@ FIRST_LINE = "# On Colab, fetch the course; anywhere else, only find course_util
 _TEMPLATE = (
     FIRST_LINE
     + """
+import importlib.util
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads then wait without keeping others from work
+spin = os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads wait, and keep none from work
 REPOSITORY, BRANCH = "%REPOSITORY%", "%BRANCH%"
-url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
 if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
     if REPOSITORY == "OWNER/REPO":
         raise RuntimeError("This copy does not name its repository: run make publish REPO=owner/name there.")
+    url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
     if not Path(folder, "course_utils").is_dir():
         clone = ["git", "clone", "--quiet", "--depth=1", f"--branch={BRANCH}", url]
         answer = subprocess.run(clone, capture_output=True, text=True)
@@ -39,11 +39,16 @@ if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
             why = f"Is it public, is the name right, is there a network? git says: {answer.stderr.strip()}"
             raise RuntimeError(f"Cannot fetch {url} (branch {BRANCH}). {why}")
     os.chdir(Path(folder, "notebooks"))
-sys.path[:] = dict.fromkeys([str(Path.cwd().parent), *sys.path])  # the course's folder at the head, once
-if not (found := find_spec("course_utils")) or not Path(found.origin or "-").with_name("claims.py").is_file():
-    at = "where you found this one" if REPOSITORY == "OWNER/REPO" else url
-    wrong = f"Here is another course_utils ({found.origin})" if found else "There is no course_utils here"
-    raise ModuleNotFoundError(f"{wrong}. This notebook is one of a course: get the whole of it, {at}.")"""
+root = str(Path.cwd().parent)
+sys.path[:] = [root, *(place for place in sys.path if place != root)]  # at its head, once
+found = importlib.util.find_spec("course_utils")
+if not (found and Path(found.origin or root).with_name("maintain").is_dir()):
+    instead = f"{found.origin} is another package of that name" if found else f"{root} holds none"
+    home = "where this notebook is from" if REPOSITORY == "OWNER/REPO" else f"https://github.com/{REPOSITORY}"
+    advice = f"Get all of it from {home}, open its folder notebooks, restart the kernel."
+    raise ModuleNotFoundError(f"The notebook needs the course's package course_utils: {instead}. {advice}")
+if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+    shell.ast_node_interactivity = "last_expr"  # a cell shows its last value alone, as in the stored outputs"""
 )
 
 _OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
