@@ -1,6 +1,6 @@
 """pyproject.toml, the pins, environment.yml and what is installed say the same; nothing names one machine."""
 
-import itertools
+import os
 import re
 import subprocess
 import sys
@@ -235,8 +235,17 @@ def test_every_checkout_has_lines_that_end_alike(tmp_path: Path) -> None:
     assert (copy / "a.py").read_bytes() == b"a\nb\n" and (copy / "b.npz").read_bytes() == b"\n"
 
 
-def test_foreign_plugins_that_change_the_order_are_off() -> None:
-    options = PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
-    assert {"no:randomly", "no:random_order"} <= {
-        after for p, after in itertools.pairwise(options) if p == "-p"
-    }
+def test_foreign_plugins_are_not_loaded(tmp_path: Path) -> None:
+    plugin = tmp_path / "stray-1.dist-info"
+    plugin.mkdir()
+    (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: stray\nVersion: 1\n", encoding="utf-8")
+    (plugin / "entry_points.txt").write_text("[pytest11]\nstray = stray\n", encoding="utf-8")
+    (tmp_path / "stray.py").write_text("raise RuntimeError('loaded')\n", encoding="utf-8")
+    (tmp_path / "test_x.py").write_text("def test_x():\n    pass\n", encoding="utf-8")
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    words = ["-p", "no:cacheprovider", "-q", str(tmp_path / "test_x.py")]
+    for settings, fails in ((ROOT / "pyproject.toml", False), (tmp_path / "none.toml", True)):
+        (tmp_path / "none.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-c", str(settings), *words]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert ("RuntimeError: loaded" in done.stdout + done.stderr) == fails == bool(done.returncode)
