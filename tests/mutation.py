@@ -142,7 +142,9 @@ def rooms() -> list[str]:
         for path in sorted((ROOT / "course_utils").rglob("*.py"))
     ]
     order = ("", "exercises", "figures", "maintain")
-    found = [room for room in found if variants_of(room)]
+    found = [
+        room for room in found if room != "__init__" and variants_of(room)
+    ]  # the package itself is imported first
     return sorted(found, key=lambda room: (room == "__main__", order.index(room.rpartition("/")[0]), room))
 
 

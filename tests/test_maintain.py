@@ -891,15 +891,10 @@ def test_a_chore_fails_in_one_sentence(
 
 def test_publish_needs_nothing_but_python(course: Path) -> None:
     write(course, "00_start_here", notebook())
-    bare = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['publish', 'a/b']\n",
-    ]
-    bare[-1] += "from course_utils.__main__ import main; sys.exit(main())"
-    done = python(*bare, at=course)
+    code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['publish', 'a/b']\n"
+    done = python(
+        "-I", "-S", "-c", code + "from course_utils.__main__ import main; sys.exit(main())", at=course
+    )
     assert (done.returncode, done.stderr) == (0, "") and "stamped  README.md" in done.stdout
 
 

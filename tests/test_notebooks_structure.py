@@ -264,7 +264,7 @@ def test_shuffled_cells_are_put_in_order(hooks: ModuleType) -> None:
     ("asked", "taken"), [("no", "no"), ("load", "loadfile"), ("worksteal", "loadfile"), ("loadscope",) * 2]
 )
 def test_a_notebook_stays_with_one_worker(hooks: ModuleType, asked: str, taken: str) -> None:
-    config = SimpleNamespace(option=SimpleNamespace(dist=asked))
+    config = SimpleNamespace(option=SimpleNamespace(dist=asked), workerinput={})
     hooks.pytest_configure(config)
     assert config.option.dist == taken
 

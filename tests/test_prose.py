@@ -13,30 +13,10 @@ from course_utils.maintain import prose
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TO_TIE = {
-    "00",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-}  # notebooks that still have loose numbers
-TO_CONVERT = {
-    "00",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-}  # whose findings stand elsewhere yet
+TO_TIE = {f"{number:02d}" for number in range(10)}  # notebooks that still have loose numbers
+TO_CONVERT = {"00", "04", "05", "06", "07", "08", "09"}  # whose findings and asserts are not in this form yet
+
+SAYS_NOTHING = {"nb00.claims_map": "a map of the register: what the notebooks found, quoted"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -177,7 +157,7 @@ def test_each_finding_stands_beside_what_asserts_it(path: Path) -> None:
         [({}, ast.Module([], [])), *zip(cells, trees, strict=True)]
     ):
         calls = {ast.unparse(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        if "plots.show" not in calls:
+        if "plots.show" not in calls or SAYS_NOTHING.keys() & calls.keys():
             continue
         figures = {name: call for name, call in calls.items() if "finding" in known.get(name, ())}
         assert figures or "plots.axes" in calls, f"{cell['id']}: its figure takes no finding"
