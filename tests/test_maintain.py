@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import nbformat
@@ -19,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils.__main__ import main
-from course_utils.maintain import bench, bootstrap, execute, pages, publish
+from course_utils.maintain import bench, bootstrap, execute, pages, publish, saving
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMPED = "someone/why-relu"
@@ -997,3 +999,45 @@ def test_nbval_sees_every_character_but_the_number_behind_about(tmp_path: Path) 
     cases = ElementTree.parse(report).getroot().iter("testcase")
     passed = [case.find("failure") is None and case.find("error") is None for case in cases]
     assert passed == [True, *(passes for *_, passes in TRIALS)]
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_what_was_only_read_is_saved_as_it_was(path: Path, tmp_path: Path) -> None:
+    """Jupyter's server, with the course's extension, is given each notebook as JupyterLab hands it back."""
+    from jupyter_server.services.contents.filemanager import FileContentsManager
+
+    manager = FileContentsManager(root_dir=str(tmp_path))
+    saving._load_jupyter_server_extension(SimpleNamespace(contents_manager=manager))
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = manager.get(path.name)
+    model["content"]["metadata"]["language_info"]["version"] = "3.11.7"
+    for cell in model["content"]["cells"]:
+        cell["metadata"]["trusted"] = True
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+            cell["metadata"]["collapsed"] = True
+    manager.save(model, path.name)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_notebook_that_is_not_the_courses_is_saved_as_it_comes() -> None:
+    for cells in ([], [nbformat.v4.new_code_cell("1 + 1")]):
+        content = nbformat.v4.new_notebook(
+            cells=cells, metadata={"language_info": {"name": "python", "version": "3"}}
+        )
+        before = json.dumps(content)
+        saving.forget_version({"type": "notebook", "content": content}, path="x", contents_manager=None)
+        assert json.dumps(content) == before
+    saving.forget_version({"type": "file", "content": "text"})
+
+
+def test_installing_the_course_switches_the_extension_on() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"][
+        "targets"
+    ]["wheel"]
+    ((source, target),) = told["shared-data"].items()
+    assert target.startswith("etc/jupyter/jupyter_server_config.d/")
+    on = json.loads((ROOT / source).read_text(encoding="utf-8"))["ServerApp"]["jpserver_extensions"]
+    assert on == {point["module"]: True for point in saving._jupyter_server_extension_points()}

@@ -147,7 +147,7 @@ def clean(notebook: Notebook) -> None:
     for key in NOISY_NOTEBOOK_KEYS & set(about):
         del about[key]
     about["kernelspec"] = dict(KERNELSPEC)
-    about["language_info"] = {"name": "python"}
+    about.setdefault("language_info", {"name": "python"}).pop("version", None)
     count = 0
     for cell in notebook["cells"]:
         for key in NOISY_CELL_KEYS & set(cell["metadata"]):
