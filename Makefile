@@ -14,7 +14,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh html e2e bench stress colab mutate publish clean
+.PHONY: help setup lab test lint run refresh book e2e bench stress colab mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -24,7 +24,7 @@ help:
 	@echo "  make test       lint, types, unit tests, and every cell of every notebook"
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
 	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
-	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
+	@echo "  make book       write the notebooks as a book into build/book, to read offline; ARGS=--still runs nothing"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
@@ -49,7 +49,7 @@ $(READY): pyproject.toml $(PINS)
 		--index-url $(CPU_INDEX) -c $(PINS) torch 2>/dev/null \
 		|| echo "The index of CPU builds cannot be reached; taking PyTorch from pip's usual index."
 	@echo "The course and its tools ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test,book]"
 	@touch $(READY)
 
 # JupyterLab refuses to start as root (in a container, say) unless told.
@@ -71,8 +71,9 @@ run: $(READY)
 refresh: $(READY)
 	@$(PY) -m course_utils refresh $(ARGS)
 
-html: $(READY)
-	@$(PY) -m course_utils html
+# Runs the notebooks for the pictures behind the book's sliders, unless nothing has changed since.
+book: $(READY)
+	@OMP_NUM_THREADS=1 $(PY) -m course_utils book $(ARGS)
 
 # Debian and Ubuntu: apt install chromium. Without a browser the tests are skipped and say so.
 e2e: $(READY)

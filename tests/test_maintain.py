@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils.__main__ import main
-from course_utils.maintain import bench, bootstrap, execute, pages, publish
+from course_utils.maintain import bench, book, bootstrap, execute, publish
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMPED = "someone/why-relu"
@@ -735,7 +735,8 @@ CHORES = [
     ("verdicts", ("print_verdicts", execute.ROOT / "notebooks")),
     ("publish ada/why-relu", ("publish", "ada/why-relu", None)),
     ("publish ada/why-relu --branch two", ("publish", "ada/why-relu", "two")),
-    ("html", ("html",)),
+    ("book", ("book", False)),
+    ("book --still", ("book", True)),
     ("bench", ("bench", [])),
     ("bench --only imports --threads 2", ("bench", ["--only", "imports", "--threads", "2"])),
 ]
@@ -750,7 +751,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
 
     for name in ("run", "refresh", "check", "print_verdicts"):
         monkeypatch.setattr(execute, name, keep(name))
-    for name, module in {"publish": publish, "html": pages, "bench": bench}.items():
+    for name, module in {"publish": publish, "book": book, "bench": bench}.items():
         monkeypatch.setattr(module, "main", keep(name))
     assert main(line.split()) == 7  # the chore's own exit status
     assert calls == [call]
@@ -763,7 +764,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
         ("dance", "invalid choice: 'dance'"),
         ("publish", "required: repository"),
         ("run 02 --fast", "unknown arguments: --fast"),
-        ("html --quick 3", "unknown arguments: --quick 3"),
+        ("book --quick 3", "unknown arguments: --quick 3"),
     ],
 )
 def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:

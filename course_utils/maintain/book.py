@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from course_utils import claims
 from course_utils.maintain import bootstrap
@@ -42,12 +44,16 @@ for _one in [one for one in globals().copy().values() if type(one).__name__ == "
 """
 
 
-def main(options: list[str] | None = None) -> int:
-    """Build the book into build/book and say where it is; with "--still", without running the explorers."""
-    still = "--still" in (options or [])
-    if not still:
-        export(ROOT, ROOT / "build" / "explorers")
-    pages = build(ROOT, ROOT / "build" / "book", None if still else ROOT / "build" / "explorers")
+def main(still: bool = False) -> int:
+    """Build the book into build/book and say where it is; ``still`` runs no explorer. Returns the exit status."""
+    explorers = ROOT / "build" / "explorers"
+    try:
+        if not still:
+            export(ROOT, explorers)
+        pages = build(ROOT, ROOT / "build" / "book", None if still else explorers)
+    except (CellExecutionError, RuntimeError, OSError) as error:
+        print(f"Error: no book: {error}", file=sys.stderr)
+        return 1
     print(f"{len(pages)} pages in build/book; open build/book/index.html")
     return 0
 
@@ -66,7 +72,18 @@ def build(root: Path, target: Path, explorers: Path | None = None) -> list[Path]
     source = target.with_name(f"{target.name}-source")
     shutil.rmtree(target, ignore_errors=True)
     gather(root, source, explorers)
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", str(source / ".trees")]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "-d",
+        str(source / ".trees"),
+    ]
     answer = subprocess.run(
         [*command, str(source), str(target)], cwd=root, capture_output=True, text=True, encoding="utf-8"
     )
@@ -120,7 +137,11 @@ def prepare(notebook: Any, static: Path, explorers: Path | None = None) -> Any:
         cell.metadata["book_id"] = cell.id
         if hidden:
             cell.metadata.setdefault("tags", []).append("hide-cell")
-            shown = "Show the cell that fetches the course on Colab" if first else "Show the worked solution as code"
+            shown = (
+                "Show the cell that fetches the course on Colab"
+                if first
+                else "Show the worked solution as code"
+            )
             cell.metadata["mystnb"] = {"code_prompt_show": shown, "code_prompt_hide": "Hide it again"}
         for number, output in enumerate(cell.get("outputs", [])):
             data = output.get("data", {})
@@ -129,7 +150,9 @@ def prepare(notebook: Any, static: Path, explorers: Path | None = None) -> Any:
                 static.mkdir(parents=True, exist_ok=True)
                 file = static / f"{cell.id}-{number}.png"
                 file.write_bytes(base64.b64decode(png))
-                picture = _picture(f"_static/{static.name}/{file.name}", output.metadata.get("image/png", {}), text)
+                picture = _picture(
+                    f"_static/{static.name}/{file.name}", output.metadata.get("image/png", {}), text
+                )
                 moved = explorers / cell.id if explorers else None
                 if moved and (moved / "explorer.json").is_file():
                     shutil.copytree(moved, static / cell.id, ignore=shutil.ignore_patterns("*.json"))
@@ -144,7 +167,7 @@ def prepare(notebook: Any, static: Path, explorers: Path | None = None) -> Any:
 def _picture(source: str, about: Any, text: str) -> str:
     alt = html.escape(about.get("alt") or text)
     size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
-    return f'<img class="picture" src="{source}" alt="{alt}"{size}>'
+    return f'<a class="picture" href="{source}"><img class="picture" src="{source}" alt="{alt}"{size}></a>'
 
 
 def _explorer(picture: str, words: str, folder: str, told: str) -> str:
@@ -205,7 +228,7 @@ def _claims_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]
         for heading, anchor, paragraph in _sections(notebook):
             if not heading.startswith(name[:2] + " "):  # the title's paragraph lists, it does not try
                 for claim in CLAIM.findall(paragraph):
-                    where.setdefault(claim, {})[f"{name}.ipynb#{anchor}"] = f"{name[:2]}: {heading}"
+                    where.setdefault(claim, {})[f"{name}.ipynb#{anchor}"] = _with_number(name[:2], heading)
     titles = {name[:2]: (name, _title(notebook)) for name, notebook in read.items()}
     homes = {
         "".join(output.get("data", {}).get("text/plain", ""))[:4].strip("[] "): cell.id
@@ -214,8 +237,10 @@ def _claims_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]
         for output in cell.get("outputs", [])
         if re.match(r"\[[CE]\d{1,2}\]", output.get("data", {}).get("text/plain", ""))
     }
-    lines = ["# All claims", "", "What the thread says, line by line, and what became of it. E1 and on are slips in", ""]
-    lines[2] = "What the thread says, line by line, and what became of it. E1 and on are slips in what it prints."
+    lines = ["# All claims", ""]
+    lines += [
+        "What the thread says, line by line, and what became of it. E1 and on are slips in what it prints."
+    ]
     for claim in claims.register().values():
         name, title = titles.get(claim.notebook, ("", ""))
         home, card = cards.get(claim.id, (name, None))
@@ -223,18 +248,26 @@ def _claims_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]
         lines += ["", f"## {claim.id}", "", f"**{says}** ({html.escape(claim.said_by)})", ""]
         if card and claim.id in homes:
             link = f'<a href="{home}.html#{homes[claim.id]}">its card in {html.escape(title)}</a>'
-            lines += [f'- Verdict: <strong class="verdict">{card.verdict}</strong> ({card.basis}); see {link}.']
+            lines += [
+                f'- Verdict: <strong class="verdict">{card.verdict}</strong> ({card.basis}); see {link}.'
+            ]
             lines += [f"- Deciding figure: {_plain(card.figure)}."]
             lines += [f"- Source: {_plain(source)}." for source in card.sources]
         else:
             lines += ["- Verdict: open; no card is stored."]
         lines += [f"- What decides: {_plain(claim.deciding)}"]
         lines += [f"- Right is: {_plain(claim.correct)}"] if claim.correct else []
-        also = [f"[{titles[number][1]}]({titles[number][0]}.ipynb)" for number in claim.also if number in titles]
+        also = [
+            f"[{titles[number][1]}]({titles[number][0]}.ipynb)" for number in claim.also if number in titles
+        ]
         lines += [f"- Tried in part in: {'; '.join(also)}."] if also else []
         found = [f"[{html.escape(text)}](<{target}>)" for target, text in where.get(claim.id, {}).items()]
         lines += [f"- Theory and measurement: {'; '.join(found)}."] if found else []
     return "\n".join(lines) + "\n"
+
+
+def _with_number(number: str, heading: str) -> str:
+    return heading if heading.startswith(f"{int(number)}.") else f"{number}: {heading}"
 
 
 def _sources_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]) -> str:
@@ -249,10 +282,8 @@ def _sources_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]
                 text = " … ".join(" ".join(one.split()) for one in told).lstrip("-*# ")
                 found += [f"- {text} ([{heading}](<{name}.ipynb#{anchor}>))"] if told else []
         lines += ["", f"## {_title(notebook)}", "", *found] if found else []
-    cited = [(name, card) for name, card in cards.values() if card.sources]
-    lines += ["", "## Cited by cards", ""]
-    for _, card in cited:
-        lines += [f"- {card.id}: {_plain(source)}" for source in card.sources]
+    cited = [f"- {card.id}: {_plain(source)}" for _, card in cards.values() for source in card.sources]
+    lines += ["", "## Cited by cards", "", *cited] if cited else []
     return "\n".join(lines) + "\n"
 
 
@@ -282,8 +313,6 @@ def export(root: Path, target: Path, jobs: int | None = None) -> None:
 
 
 def _export(path: Path, target: Path, package: str) -> str:
-    from nbclient import NotebookClient
-
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     stamp = hashlib.sha256((package + json.dumps(sources)).encode()).hexdigest()
@@ -299,7 +328,13 @@ def _export(path: Path, target: Path, package: str) -> str:
                 cells.append(nbformat.v4.new_code_cell(HARVEST.format(folder=str(target / cell.id))))  # type: ignore[no-untyped-call]
                 ready = len(cells)
     notebook.cells = cells[:ready]
-    NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        timeout=CELL_SECONDS,
+        extra_arguments=["--log-level=40"],
+    ).execute()
     target.mkdir(parents=True, exist_ok=True)
     (target / "stamp").write_text(stamp)
     return f"{path.stem}: {len(list(target.rglob('*.webp')))} pictures"

@@ -26,7 +26,7 @@ for (const figure of document.querySelectorAll("figure.explorer")) {
   });
   const show = () => {
     const number = controls.reduce((sum, { places }, i) => sum * places.length + Number(sliders[i].value), 0);
-    picture.src = `${figure.dataset.folder}${number}.webp`;
+    picture.src = picture.parentElement.href = `${figure.dataset.folder}${number}.webp`;
     picture.alt = caption.textContent = words[number];
   };
   figure.prepend(bench);
