@@ -7,6 +7,7 @@ cards. :mod:`course_utils.maintain.book_sphinx` holds what Sphinx is taught.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import html
@@ -328,13 +329,14 @@ def _export(path: Path, target: Path, package: str) -> str:
                 cells.append(nbformat.v4.new_code_cell(HARVEST.format(folder=str(target / cell.id))))  # type: ignore[no-untyped-call]
                 ready = len(cells)
     notebook.cells = cells[:ready]
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         timeout=CELL_SECONDS,
         extra_arguments=["--log-level=40"],
-    ).execute()
+    )
+    asyncio.run(client.async_execute())
     target.mkdir(parents=True, exist_ok=True)
     (target / "stamp").write_text(stamp)
     return f"{path.stem}: {len(list(target.rglob('*.webp')))} pictures"
