@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Explorer", "explorer"]
 
 KEPT = 64  # pictures, some 30 KB each
-MOST = 250  # pictures of an export, some 5 KB each
+MOST = 180  # pictures of an export, some 6 KB each
 Control = tuple[float, float, float, float] | Sequence[str]
 
 

@@ -86,7 +86,7 @@ def build(root: Path, target: Path, explorers: Path | None = None) -> list[Path]
         str(source / ".trees"),
     ]
     answer = subprocess.run(
-        [*command, str(source), str(target)], cwd=root, capture_output=True, text=True, encoding="utf-8"
+        [*command, str(source), str(target)], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
     )
     if answer.returncode:
         raise RuntimeError(f"Sphinx could not write the book: {answer.stderr.strip()[-2000:]}")
@@ -186,7 +186,7 @@ def _page(page: str, text: str) -> str:
         link = f'<a class="register" href="claims.html#{card[1].lower()}">all about {card[1]}</a>'
         return f'<div class="claim-card {card[2]}">{page}{link}</div>'
     if "<table" in page:
-        return f'<div class="wide" tabindex="0" role="region" aria-label="Table">{page}</div>'
+        return f'<div class="wide" role="group" aria-label="Table">{page}</div>'
     return page
 
 
@@ -279,6 +279,9 @@ def _sources_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]
         for heading, anchor, paragraph in _sections(notebook):
             if NAMED.search(paragraph):
                 prose = re.sub(r"<[^>]+>|^#+ .*$|^\|.*$", "", paragraph, flags=re.MULTILINE)
+                prose = re.sub(
+                    r"\[([^\]]*)\]\([^)]*\)", r"\1", prose
+                )  # links of its own would lead astray here
                 told = [text for text in re.split(r"(?<=[.!?]) +(?=[A-Z\"*(])", prose) if NAMED.search(text)]
                 text = " … ".join(" ".join(one.split()) for one in told).lstrip("-*# ")
                 found += [f"- {text} ([{heading}](<{name}.ipynb#{anchor}>))"] if told else []

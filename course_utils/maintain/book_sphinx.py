@@ -35,9 +35,7 @@ def _block(translator: Any, node: Any) -> None:
     from docutils import nodes
 
     formula = mathml(node.astext(), "block")
-    translator.body.append(
-        f'<div class="math wide" tabindex="0" role="region" aria-label="Formula">{formula}</div>'
-    )
+    translator.body.append(f'<div class="math wide" role="group" aria-label="Formula">{formula}</div>')
     raise nodes.SkipNode
 
 

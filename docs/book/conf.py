@@ -22,7 +22,7 @@ html_math_renderer = "mathml"
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_js_files = [("explorer.js", {"defer": "defer"})]
+html_js_files = [("book.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_copyright = html_show_sphinx = False

@@ -1,5 +1,5 @@
-// Controls without a kernel: each explorer's pictures lie in a folder, numbered as digits are counted.
 "use strict";
+// Controls without a kernel: each explorer's pictures lie in a folder, numbered as digits are counted.
 for (const figure of document.querySelectorAll("figure.explorer")) {
   const { controls, words } = JSON.parse(figure.querySelector("script").textContent);
   const picture = figure.querySelector("img");
@@ -30,4 +30,8 @@ for (const figure of document.querySelectorAll("figure.explorer")) {
     picture.alt = caption.textContent = words[number];
   };
   figure.prepend(bench);
+}
+// What is wider than its place can be scrolled by keys, too.
+for (const box of document.querySelectorAll(".wide")) {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 }
