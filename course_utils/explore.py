@@ -49,7 +49,7 @@ class Explorer:
 
         Args:
             folder: made where it is missing.
-            most: how many pictures at most, as far as thinning sliders to three places allows; lists stay whole.
+            most: how many pictures at most, as far as thinning sliders to their ends and start allows; lists stay whole.
         """
         from PIL import Image
 
@@ -154,11 +154,12 @@ def _places(control: Control) -> tuple[list[Any], Any]:
 def _thinned(grid: list[tuple[list[Any], Any]], most: int) -> list[tuple[list[Any], Any]]:
     """The grid with places taken from its longest sliders until ``most`` pictures do; ends and start stay."""
     counts = [len(places) for places, _ in grid]
+    least = [len({places[0], start, places[-1]}) for places, start in grid]
     while math.prod(counts) > most:
-        longest = max(range(len(grid)), key=lambda i: 0 if isinstance(grid[i][1], str) else counts[i])
-        if isinstance(grid[longest][1], str) or counts[longest] <= 3:
+        spare = [i for i, (_, start) in enumerate(grid) if counts[i] > least[i] and not isinstance(start, str)]
+        if not spare:
             break
-        counts[longest] -= 1
+        counts[max(spare, key=lambda i: counts[i])] -= 1
     thin = []
     for (places, start), count in zip(grid, counts, strict=True):
         at = [round(k * (len(places) - 1) / max(count - 1, 1)) for k in range(count)]

@@ -35,3 +35,8 @@ for (const figure of document.querySelectorAll("figure.explorer")) {
 for (const box of document.querySelectorAll(".wide")) {
   if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 }
+// On paper it is day.
+const theme = document.documentElement.dataset;
+let before = theme.theme;
+addEventListener("beforeprint", () => { before = theme.theme; theme.theme = "light"; });
+addEventListener("afterprint", () => { theme.theme = before; });
