@@ -9,7 +9,7 @@ import collections
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from course_utils import activations
 from course_utils.activations import Activation
 
-__all__ = ["GAINS", "Design", "Networks", "Trace", "grid"]
+__all__ = ["GAINS", "Design", "Moments", "Networks", "Trace", "grid"]
 
 GAINS = {"he": math.sqrt(2.0), "xavier": 1.0, "pytorch": math.sqrt(1.0 / 3.0)}
 NORMS = ("none", "batch", "layer")
@@ -97,7 +97,7 @@ class Design:
 
     def describe(self) -> dict[str, Any]:
         """The attributes as a row of a table, the activation by its name, and the arm."""
-        return {"arm": self.arm, **asdict(self), "activation": activations.get(self.activation).name}
+        return {"arm": self.arm, **vars(self), "activation": activations.get(self.activation).name}
 
 
 def _finite(number: object) -> bool:
@@ -135,13 +135,28 @@ class Trace(NamedTuple):
     outputs: Tensor
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """Neighbouring networks alike in activation, normalisation and residual paths: one slice of the batch."""
 
     slice: slice
     activation: Activation
     norm: str
     residual: bool
+
+
+@dataclass
+class Moments:
+    """What an optimiser keeps between two runs, named and shaped as the parameters.
+
+    Attributes:
+        kind: "sgd" or "adam" (AdamW keeps the same).
+        steps: how many it has taken.
+        kept: the velocity of SGD times the learning rate; Adam's moving averages of the gradient and of its square.
+    """
+
+    kind: str
+    steps: int
+    kept: list[dict[str, Tensor]]
 
 
 class Networks:
@@ -168,6 +183,8 @@ class Networks:
             outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] where any
             network is normalised.
         running_mean, running_var: [depth, N, 1, width], used by batch norm in evaluation mode.
+        trained: epochs that :func:`course_utils.training.train` has begun with these networks; 0 at the start.
+        moments: what its optimiser keeps, for training that goes on; None at the start.
 
     Raises:
         ValueError: a size below 1, no design, another dtype.
@@ -215,6 +232,8 @@ class Networks:
             self.parameters[name] = tensor.to(device, dtype).contiguous().requires_grad_()
         self.running_mean = torch.zeros(shape, dtype=dtype, device=device)
         self.running_var = torch.ones(shape, dtype=dtype, device=device)
+        self.trained = 0
+        self.moments: Moments | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -349,14 +368,14 @@ class Networks:
         return torch.addcmul(shift, flat, scale)
 
 
-def _neighbours(designs: Sequence[Design]) -> list[_Run]:
+def _neighbours(designs: Sequence[Design]) -> list[Run]:
     """Slices of neighbouring designs that share activation, normalisation and residual paths."""
     runs, start = [], 0
     for key, group in itertools.groupby(
         designs, key=lambda d: (activations.get(d.activation), d.norm, d.residual)
     ):
         end = start + len(list(group))
-        runs.append(_Run(slice(start, end), *key))
+        runs.append(Run(slice(start, end), *key))
         start = end
     return runs
 

@@ -9,6 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, networks
+from course_utils import activations, checks, networks
 from course_utils.activations import Activation
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "zero_from",
 ]
 
+_REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 THRESHOLD = 0.01
 REACH, STEP = 800.0, 0.005  # how far out, and how finely, the edges of unusable intervals are looked for
 Floats = float | Sequence[float] | npt.NDArray[np.float64] | Tensor
@@ -46,7 +48,7 @@ def unusable(activation: str | Activation, z: Tensor, threshold: float = THRESHO
     Leaky ReLU's slope of 0.01 is not below 0.01. ValueError for an unknown activation or a threshold that is
     not a finite number above 0.
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     return activations.get(activation).derivative(z).abs() < threshold
 
 
@@ -60,7 +62,7 @@ def unusable_intervals(
     unusable to infinity. For the sigmoid at 0.01: (-inf, -4.585) and (4.585, inf). A search is done once for
     each activation and threshold. Errors as :func:`unusable`.
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     return list(_intervals(activations.get(activation), threshold))
 
 
@@ -71,8 +73,8 @@ def _intervals(entry: Activation, threshold: float) -> tuple[tuple[float, float]
     def flat(z: Tensor) -> Tensor:
         return unusable(entry, z, threshold)
 
-    near = torch.arange(-40.0, 40.0, STEP, dtype=torch.float64)
-    far = torch.arange(40.0, REACH, 1.0, dtype=torch.float64)
+    near = torch.arange(-40.0, 40.0, STEP, **_REAL)
+    far = torch.arange(40.0, REACH, 1.0, **_REAL)
     z = torch.cat([-far.flip(0) - STEP / 2, near + STEP / 2, far + STEP / 2])  # never on a kink at 0
     state = flat(z)
     edges = [
@@ -156,11 +158,11 @@ def observed_density(z: Tensor, reach: float = 6.0, bins: int = 48) -> tuple[Ten
     centres [bins] and density [seeds, bins], float64, per unit of z. ValueError for a reach or a number of
     bins that is not above 0.
     """
-    if reach <= 0 or bins < 1:
-        raise ValueError(f"reach and bins must be above 0, got {reach!r} and {bins!r}")
+    checks.number("reach", reach, above=0)
+    checks.whole("bins", bins)
     width = 2 * reach / bins
     counts = torch.stack([torch.histc(row.float(), bins, -reach, reach) for row in z.flatten(1)]).double()
-    return torch.arange(bins, dtype=torch.float64) * width - reach + width / 2, counts / z[0].numel() / width
+    return torch.arange(bins, **_REAL) * width - reach + width / 2, counts / z[0].numel() / width
 
 
 def layer(
@@ -204,7 +206,7 @@ def layer_shares(
         deviation of that layer's z over images and units), mean (of the same), share (of all pairs of image
         and unit) and square (mean of phi'^2 over them).
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     entries = [activations.get(name) for name in names]
     rows = []
     for gain in gains:
@@ -227,14 +229,13 @@ def mean_square_slope(activation: str | Activation, scale: float) -> float:
     activation contributes to the squared gradient: Poole et al., NeurIPS 2016, arXiv:1606.05340. ValueError
     for a bad scale.
     """
-    if not math.isfinite(scale) or scale <= 0:
-        raise ValueError(f"scale must be finite and above 0, got {scale!r}")
+    checks.number("scale", scale, above=0)
     entry = activations.get(activation)
     bounds = [-12 * scale, *(k for k in entry.kinks if abs(k) < 12 * scale), 12 * scale]
     total = 0.0
     for low, high in itertools.pairwise(bounds):
         edge = 1e-12 * scale  # stay off the kink itself, where the derivative is a convention
-        z = torch.linspace(low + edge, high - edge, 20_001, dtype=torch.float64)
+        z = torch.linspace(low + edge, high - edge, 20_001, **_REAL)
         density = torch.exp(-0.5 * (z / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
         total += float(torch.trapezoid(entry.derivative(z) ** 2 * density, z))
     return total
@@ -270,19 +271,16 @@ def zero_from(
     Raises:
         ValueError: another side or dtype; a derivative that is not 0 at ``reach``, or is 0 already near 0.
     """
-    if side not in (1, -1):
-        raise ValueError(f"side must be 1 or -1, got {side!r}")
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
-    if not math.isfinite(reach) or reach <= 1:
-        raise ValueError(f"reach must be a finite number above 1, got {reach!r}")
+    checks.among("side", side, (1, -1))
+    checks.among("dtype", dtype, (torch.float32, torch.float64))
+    checks.number("reach", reach, above=1)
     entry = activations.get(activation)
     slope = derivative or (lambda z: autograd_derivative(entry, z))
 
     def is_zero(distance: Tensor) -> bool:
         return bool(slope(side * distance) == 0)
 
-    near, far = (torch.tensor([z], dtype=dtype) for z in (1e-3, reach))
+    near, far = (torch.tensor([z], dtype=dtype, device="cpu") for z in (1e-3, reach))
     if is_zero(near) or not is_zero(far):
         place = "0 at once" if is_zero(near) else f"not 0 at z = {side * reach:g}"
         raise ValueError(f"the derivative of {entry.label} is {place}: there is no first zero to find")
@@ -293,7 +291,7 @@ def _bisect(
     holds: Callable[[Tensor], bool], low: float, high: float, dtype: torch.dtype
 ) -> tuple[float, float]:
     """The two neighbouring numbers of that precision between which ``holds`` changes."""
-    a, b = (torch.tensor([z], dtype=dtype) for z in (low, high))
+    a, b = (torch.tensor([z], dtype=dtype, device="cpu") for z in (low, high))
     at_low = holds(a)
     while True:
         middle = (a + b) / 2
@@ -318,12 +316,7 @@ def _between(low: Tensor, high: Tensor) -> Tensor:
 def _numbers(value: Floats) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().to("cpu", torch.float64)
-    return torch.as_tensor(np.asarray(value, dtype=np.float64))
-
-
-def _check_threshold(threshold: float) -> None:
-    if isinstance(threshold, bool) or not math.isfinite(threshold) or threshold <= 0:
-        raise ValueError(f"threshold must be a finite number above 0, got {threshold!r}")
+    return torch.as_tensor(np.asarray(value, dtype=np.float64), device="cpu")
 
 
 def _check_images(images: Tensor) -> None:

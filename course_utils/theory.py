@@ -15,13 +15,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils import activations
+from course_utils import activations, checks
 from course_utils.activations import Activation
 from course_utils.networks import GAINS
 
@@ -45,6 +45,7 @@ __all__ = [
     "profile",
 ]
 
+_REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 _NODES, _WEIGHTS = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(16))
 _REACH = 12.0  # standard deviations on each side; the Gaussian beyond weighs 4e-33
 _TOLERANCE = 1e-11  # of a panel's share in an integral
@@ -119,7 +120,7 @@ def middle_factor(sizes: Tensor, skip: int | None = None) -> Tensor:
         )
     logs = sizes[leave : len(sizes) - leave].to(torch.float64).log()
     logs = torch.where(logs.isfinite(), logs, math.nan)
-    steps = torch.arange(len(logs), dtype=torch.float64)
+    steps = torch.arange(len(logs), dtype=logs.dtype, device=logs.device)
     steps -= steps.mean()
     return torch.exp(-torch.tensordot(steps, logs, dims=1) / (steps**2).sum())
 
@@ -142,9 +143,9 @@ def gaussian_mean(
     Raises:
         ValueError: a variance below 0, NaN or infinite; a function that returns NaN.
     """
-    _at_least_zero(variance, "variance")
+    checks.number("variance", variance, 0)
     if variance == 0:
-        return float(function(torch.zeros(1, dtype=torch.float64)))
+        return float(function(torch.zeros(1, **_REAL)))
     return float(_integrate(lambda z: function(z).unsqueeze(0), variance, kinks)[0])
 
 
@@ -154,7 +155,7 @@ def moments(activation: str | Activation, variance: float = 1.0) -> Moments:
 
     A variance of 0 gives the limit: ReLU's E[phi'^2] is 1/2 there, as at any other variance.
     """
-    _at_least_zero(variance, "variance")
+    checks.number("variance", variance, 0)
     return _moments(activations.get(activation), max(float(variance), _LOW))
 
 
@@ -193,7 +194,7 @@ def fixed_variance(activation: str | Activation, gain: float | str, start: float
     """
     size = _gain(gain)
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     q = size**2 if start is None else float(start)
     if start == 0:
         raise ValueError("start must be above 0: it is the variance in the first layer")
@@ -304,8 +305,8 @@ def born_dead(width: int, hidden_layers: int) -> float:
     2020, arXiv:1903.06733). For many inputs it is an upper bound of the probability that the network is a
     constant. ValueError unless both are whole numbers of at least 1.
     """
-    _whole(width, "width")
-    _whole(hidden_layers, "hidden_layers")
+    checks.whole("width", width)
+    checks.whole("hidden_layers", hidden_layers)
     return -math.expm1(hidden_layers * math.log1p(-(0.5**width)))
 
 
@@ -317,8 +318,8 @@ def log_norm_variance(width: int, layers: int) -> float:
     variance 5 / width. The log is asymptotically Gaussian (Hanin & Nica, 2020, arXiv:1812.05994). ValueError
     unless both are whole numbers of at least 1.
     """
-    _whole(width, "width")
-    _whole(layers, "layers")
+    checks.whole("width", width)
+    checks.whole("layers", layers)
     return 5 * layers / width
 
 
@@ -339,7 +340,7 @@ def jacobian_spread(
     order; from Pennington, Schoenholz & Ganguli, NeurIPS 2017, arXiv:1711.04735. Errors as :func:`moments`;
     layers at least 1.
     """
-    _whole(layers, "layers")
+    checks.whole("layers", layers)
     found = moments(activation, variance)
     return layers * (found.slope_fourth / found.slope_square**2 - (1 if orthogonal else 0))
 
@@ -367,12 +368,11 @@ def profile(
         ValueError: as :func:`fixed_variance`; depth below 1; another norm; a bias_variance below 0.
     """
     size, entry = _gain(gain), activations.get(activation)
-    _whole(depth, "depth")
-    _at_least_zero(bias_variance, "bias_variance")
-    if norm not in ("none", "batch"):
-        raise ValueError(f"unknown normalisation {norm!r}; known are: none, batch")
+    checks.whole("depth", depth)
+    checks.number("bias_variance", bias_variance, 0)
+    checks.among("normalisation", norm, ("none", "batch"))
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     if norm == "batch":
         found, growth = moments(entry), batch_norm_growth(entry)
         square, slopes = [1.0] * depth, [growth] * depth
@@ -386,10 +386,10 @@ def profile(
             h_square.append(met.square)
             slopes.append(size * math.sqrt(met.slope_square))
             q = float(f"{size**2 * met.square + bias_variance:.13g}")  # so that a settled q is met again
-    z, h = (torch.tensor(values, dtype=torch.float64).sqrt() for values in (square, h_square))
+    z, h = (torch.tensor(values, **_REAL).sqrt() for values in (square, h_square))
     # dL/dz of layer l is phi'(z_l) times W^T of what came back to it; layer l's own slope enters.
-    back = torch.tensor([*slopes[:-1], 1.0], dtype=torch.float64).flip(0).cumprod(0).flip(0)
-    before = torch.cat([torch.ones(1, dtype=torch.float64), h[:-1]])
+    back = torch.tensor([*slopes[:-1], 1.0], **_REAL).flip(0).cumprod(0).flip(0)
+    before = torch.cat([torch.ones(1, **_REAL), h[:-1]])
     if norm == "batch":
         before[0] = before[-1]  # batch norm rescales the first layer's input to fit
     dw = back * before
@@ -419,11 +419,10 @@ def merging(
         ValueError: as :func:`fixed_variance`; depth below 1; a correlation outside [-1, 1].
     """
     size, entry = _gain(gain), activations.get(activation)
-    _whole(depth, "depth")
-    if not -1 <= correlation <= 1:
-        raise ValueError(f"a correlation lies between -1 and 1, got {correlation!r}")
+    checks.whole("depth", depth)
+    checks.number("correlation", correlation, -1, 1)
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     q = size**2 if start is None else float(start)
     if q == 0:
         raise ValueError("two inputs have no distance when all z are 0; give a gain and a start above 0")
@@ -433,7 +432,7 @@ def merging(
         distance.append(math.sqrt(gap / q))
         gap = size**2 * _pair_gap(entry, q, gap)
         q = size**2 * _moments(entry, max(q, _LOW)).square
-    d = torch.tensor(distance, dtype=torch.float64)
+    d = torch.tensor(distance, **_REAL)
     return Merging(d, torch.rad2deg(2 * torch.asin((d / 2).clamp(max=1.0))))
 
 
@@ -446,11 +445,11 @@ def _pair_gap(entry: Activation, q: float, gap: float) -> float:
         return 0.0
     sd_b = math.sqrt(gap) / 2
     sd_a = math.sqrt(max(q - gap / 4, 1e-30 * q))
-    edges_b = torch.linspace(0, _REACH - 3, 7, dtype=torch.float64)
+    edges_b = torch.linspace(0, _REACH - 3, 7, **_REAL)
     b, weight_b = _spread(edges_b[:-1], edges_b[1:])
     b, weight_b = b.flatten(), (weight_b * _density(b)).flatten() * 2  # even in b
-    regular = torch.linspace(-_REACH + 3, _REACH - 3, 13, dtype=torch.float64)
-    fine = torch.cat([regular, torch.tensor([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], dtype=torch.float64) / sd_a])
+    regular = torch.linspace(-_REACH + 3, _REACH - 3, 13, **_REAL)
+    fine = torch.cat([regular, torch.tensor([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], **_REAL) / sd_a])
     columns = [fine.clamp(-_REACH, _REACH).expand(len(b), -1)]
     for kink in entry.kinks:
         columns += [((kink + sign * sd_b * b) / sd_a).clamp(-_REACH, _REACH).unsqueeze(1) for sign in (-1, 1)]
@@ -481,7 +480,7 @@ def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Seq
                 f"the function returns NaN somewhere within {_REACH:g} standard deviations of {sd:g}"
             )
         scale = whole.abs().sum(1, keepdim=True)
-        total = torch.zeros(len(whole), dtype=torch.float64)
+        total = torch.zeros(len(whole), **_REAL)
         for _ in range(_ROUNDS):
             middle = (a + b) / 2
             left, right = panels(a, middle), panels(middle, b)
@@ -498,9 +497,9 @@ def _edges(sd: float, kinks: Sequence[float]) -> Tensor:
     """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the
     kinks.
     """
-    points = torch.arange(-2 * _REACH, 2 * _REACH + 1, dtype=torch.float64) / 2
-    rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, dtype=torch.float64)
-    inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], dtype=torch.float64)
+    points = torch.arange(-2 * _REACH, 2 * _REACH + 1, **_REAL) / 2
+    rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, **_REAL)
+    inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], **_REAL)
     return torch.cat([points, rungs, -rungs, inside]).sort().values
 
 
@@ -537,16 +536,4 @@ def _gain(gain: float | str) -> float:
         if gain not in GAINS:
             raise ValueError(f"unknown gain {gain!r}; give a number or one of: {', '.join(GAINS)}")
         return GAINS[gain]
-    _at_least_zero(gain, "gain")
-    return float(gain)
-
-
-def _at_least_zero(number: object, name: str) -> None:
-    good = isinstance(number, int | float | np.number) and not isinstance(number, bool)
-    if not good or not math.isfinite(number) or number < 0:  # type: ignore[arg-type, operator]
-        raise ValueError(f"{name} must be a finite number from 0, got {number!r}")
-
-
-def _whole(number: object, name: str) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return float(checks.number("gain", gain, 0))

@@ -189,7 +189,7 @@ def by_images_and_depth(
 
 
 def by_bias(table: pd.DataFrame) -> Figure:
-    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Run.table."""
+    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Lives.table."""
     arms = list(dict.fromkeys(table.arm))
     figure, grid = plots.axes(
         "All biases low: ELU and a large leak get away, a small leak does not",
@@ -444,6 +444,6 @@ def _units(ax: Axes, on: Tensor) -> None:
         edges = np.repeat(np.arange(len(on) + 1) - 0.5, 2)[1:-1]
         edges = edges + np.tile([1e-3, -1e-3], len(on))
         across = np.arange(on.shape[1])
-        with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.5}):
+        with plots.style({"hatch.color": "white", "hatch.linewidth": 0.5}):
             ax.contourf(across, edges, hatched, levels=[0.5, 1.5], colors="none", hatches=["////"])
     ax.grid(visible=False)
