@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import html
+import io
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -70,26 +71,20 @@ def build(root: Path, target: Path, explorers: Path | None = None) -> list[Path]
     Raises:
         RuntimeError: Sphinx is missing, or found something wrong; its words follow.
     """
+    try:
+        from sphinx.cmd.build import build_main
+    except ImportError as error:
+        raise RuntimeError('Sphinx is missing: pip install -c .ci/constraints.txt -e ".[book]"') from error
     source = target.with_name(f"{target.name}-source")
     shutil.rmtree(target, ignore_errors=True)
     gather(root, source, explorers)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "--keep-going",
-        "-b",
-        "html",
-        "-d",
-        str(source / ".trees"),
-    ]
-    answer = subprocess.run(
-        [*command, str(source), str(target)], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
-    )
-    if answer.returncode:
-        raise RuntimeError(f"Sphinx could not write the book: {answer.stderr.strip()[-2000:]}")
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = build_main(
+            ["-q", "-W", "--keep-going", "-d", str(source / ".trees"), str(source), str(target)]
+        )
+    if status:
+        raise RuntimeError(f"Sphinx could not write the book: {said.getvalue().strip()[-2000:]}")
     return sorted(target.glob("*.html"))
 
 
