@@ -304,7 +304,8 @@ def test_an_export_has_a_picture_and_words_for_every_place(shown: list, tmp_path
         {"label": "kind", "places": ["line", "square"], "start": 0},
     ]
     assert told["words"] == [words(k, kind) for k in (-1, -0.5, 0, 0.5, 1) for kind in ("line", "square")]
-    pictures = [Image.open(tmp_path / "new" / "folder" / f"{number}.webp") for number in range(10)]
+    files = [(tmp_path / "new" / "folder" / f"{number}.webp").read_bytes() for number in range(10)]
+    pictures = [Image.open(io.BytesIO(file)) for file in files]
     assert {picture.size for picture in pictures} == {(400, 250)}
     live_one = Image.open(io.BytesIO(one(k=-0.5, kind="square").png)).convert("RGB")
     apart = np.asarray(pictures[3].convert("RGB"), float) - np.asarray(live_one, float)
