@@ -43,7 +43,7 @@ def course(tmp_path: Path) -> Path:
     """A small course: a folder with two notebooks, docs/book and what else is read."""
     hidden = {"metadata": {"jupyter": {"source_hidden": True}}}
     name, page = "05_dead_units", CARD.page(claims.register()["C13"])
-    table = '<table class="dataframe"><tr><td><a href="05_dead_units.ipynb#cell-id=nb05-096">C13</a></td></tr></table>'
+    table = '<table class="dataframe"><tr><td><a href="05_dead_units.ipynb#cell-id=nb05-096">C13</a></td><td>E1</td></tr></table>'
     first = [
         cell("markdown", "s0", "# 00 · Start\n\n**The question.** Why $z^{2}$\nso?\n\n[Terms](#Glossary), C13, `C13`, arXiv:1706.02515."),
         cell("code", "s1", bootstrap.cell_source(*bootstrap.read_course(ROOT)), **hidden),
@@ -122,6 +122,7 @@ def test_an_explorer_stands_still_until_its_pictures_are_there(course: Path, exp
 def test_links_and_cards(course: Path) -> None:
     page = ready(course)["s5"].outputs[0].data["text/html"]
     assert 'href="05_dead_units.html#nb05-096"' in page and 'class="wide"' in page
+    assert '<td><a href="claims.html#e1">E1</a></td>' in page
     other = nbformat.read(course / "source" / "05_dead_units.ipynb", as_version=4).cells[1]
     assert 'class="claim-card holds"' in other.outputs[0].data["text/html"]
     assert 'href="claims.html#c13"' in other.outputs[0].data["text/html"]

@@ -181,7 +181,13 @@ def _page(page: str, text: str) -> str:
         link = f'<a class="register" href="claims.html#{card[1].lower()}">all about {card[1]}</a>'
         return f'<div class="claim-card {card[2]}">{page}{link}</div>'
     if "<table" in page:
-        return f'<div class="wide" role="group" aria-label="Table">{page}</div>'
+        page = re.sub(
+            r">([CE])(\d{1,2})</td>",
+            lambda m: f'><a href="claims.html#{m[1].lower()}{m[2]}">{m[1]}{m[2]}</a></td>',
+            page,
+        )
+        kind = "wide prose" if re.search(r"<td[^>]*>[^<]{60}", page) else "wide"
+        return f'<div class="{kind}" role="group" aria-label="Table">{page}</div>'
     return page
 
 
@@ -267,19 +273,17 @@ def _with_number(number: str, heading: str) -> str:
 
 
 def _sources_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]) -> str:
-    """Where the course names a paper: the sentence, as it stands, under its section."""
+    """Where the course names a paper: the sentence or the entry of a list, as it stands, with its section."""
     lines = ["# Sources", "", "Every sentence that names a paper, where it stands; then what the cards cite."]
     for name, notebook in read.items():
         found = []
         for heading, anchor, paragraph in _sections(notebook):
-            if NAMED.search(paragraph):
-                prose = re.sub(r"<[^>]+>|^#+ .*$|^\|.*$", "", paragraph, flags=re.MULTILINE)
-                prose = re.sub(
-                    r"\[([^\]]*)\]\([^)]*\)", r"\1", prose
-                )  # links of its own would lead astray here
-                told = [text for text in re.split(r"(?<=[.!?]) +(?=[A-Z\"*(])", prose) if NAMED.search(text)]
-                text = " … ".join(" ".join(one.split()) for one in told).lstrip("-*# ")
-                found += [f"- {text} ([{heading}](<{name}.ipynb#{anchor}>))"] if told else []
+            prose = re.sub(r"<[^>]+>|^#+ .*$|^\|.*$|\*\*", "", paragraph, flags=re.MULTILINE)
+            prose = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", prose)  # links of its own would lead astray here
+            for entry in re.split(r"^[-*] +", prose, flags=re.MULTILINE):
+                told = [entry] if entry != prose else re.split(r"(?<=[a-z0-9)]{3}[.!?]) +(?=[A-Z\"(])", prose)
+                text = " ".join(" ".join(part.split()) for part in told if NAMED.search(part))
+                found += [f"- {text} ([{heading}](<{name}.ipynb#{anchor}>))"] if text else []
         lines += ["", f"## {_title(notebook)}", "", *found] if found else []
     cited = [f"- {card.id}: {_plain(source)}" for _, card in cards.values() for source in card.sources]
     lines += ["", "## Cited by cards", "", *cited] if cited else []

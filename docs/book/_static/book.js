@@ -31,6 +31,13 @@ for (const figure of document.querySelectorAll("figure.explorer")) {
   };
   figure.prepend(bench);
 }
+// On a phone the rows of a table of sentences become paragraphs, where each cell says what it is.
+for (const table of document.querySelectorAll(".prose table")) {
+  const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
+  for (const row of table.querySelectorAll("tbody tr")) {
+    [...row.cells].forEach((cell, i) => { cell.dataset.label = heads[i]; });
+  }
+}
 // What is wider than its place can be scrolled by keys, too.
 for (const box of document.querySelectorAll(".wide")) {
   if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
