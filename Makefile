@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
 
-.PHONY: help setup lab test lint run refresh prose html e2e bench stress colab newest oldest drift mutate publish clean
+.PHONY: help setup lab test lint run refresh prose book e2e bench stress colab newest oldest drift mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -27,7 +27,7 @@ help:
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
 	@echo "  make refresh    execute all notebooks, store their outputs, and say which numbers changed"
 	@echo "  make prose      list the numbers in the notebooks' prose that no cell near them holds"
-	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
+	@echo "  make book       write the notebooks as a book into build/book, to read offline; ARGS=--still runs nothing"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
@@ -54,7 +54,7 @@ $(READY): pyproject.toml $(PINS)
 		--index-url $(CPU_INDEX) -c $(PINS) torch 2>/dev/null \
 		|| echo "The index of CPU builds cannot be reached; taking PyTorch from pip's usual index."
 	@echo "The course and its tools ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test,book]"
 	@touch $(READY)
 
 # JupyterLab refuses to start as root (in a container, say) unless told.
@@ -79,8 +79,9 @@ refresh: $(READY)
 prose: $(READY)
 	@$(PY) -m course_utils prose $(ARGS)
 
-html: $(READY)
-	@$(PY) -m course_utils html
+# Runs the notebooks for the pictures behind the book's sliders, unless nothing has changed since.
+book: $(READY)
+	@OMP_NUM_THREADS=1 $(PY) -m course_utils book $(ARGS)
 
 # Debian and Ubuntu: apt install chromium. Without a browser the tests are skipped and say so.
 e2e: $(READY)

@@ -27,7 +27,8 @@ def parser() -> argparse.ArgumentParser:
     publish = chores.add_parser("publish", help="write the repository's name into badges and notebooks")
     publish.add_argument("repository", help="owner/name, or its address on GitHub")
     publish.add_argument("--branch", help="the branch that Colab and Binder open (default: as it is now)")
-    chores.add_parser("html", help="write the stored notebooks as linked pages into build/html")
+    book = chores.add_parser("book", help="write the stored notebooks as a book into build/book")
+    book.add_argument("--still", action="store_true", help="run nothing: pictures without controls")
     chores.add_parser("bench", help="time the batched networks, the notebooks and the import", add_help=False)
     return top
 
@@ -67,10 +68,10 @@ def _do(options: argparse.Namespace, rest: list[str]) -> int:
         from course_utils.maintain import publish
 
         return publish.main(options.repository, options.branch)
-    if options.chore == "html":
-        from course_utils.maintain import pages
+    if options.chore == "book":
+        from course_utils.maintain import book
 
-        return pages.main()
+        return book.main(options.still)
     from course_utils.maintain import execute
 
     if options.chore == "run":

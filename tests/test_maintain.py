@@ -21,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils.__main__ import main
-from course_utils.maintain import bench, bootstrap, execute, pages, publish, saving
+from course_utils.maintain import bench, book, bootstrap, execute, publish, saving
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMPED = "someone/why-relu"
@@ -810,7 +810,7 @@ def test_check_reports_and_executes_nothing(course: Path) -> None:
 def test_command_line_explains_itself(course: Path) -> None:
     shown = cli(course)
     assert shown.returncode == 0 and shown.stdout == cli(course, "--help").stdout
-    chores = ["run", "refresh", "prose", "bench", "publish", "html", "verdicts"]
+    chores = ["run", "refresh", "prose", "bench", "publish", "book", "verdicts"]
     assert all(f"\n    {chore} " in shown.stdout for chore in chores)
     assert cli(course, "run", "no_such").returncode == 2
     refused = cli(course, "publish", "nonsense")
@@ -829,7 +829,8 @@ CHORES = [
     ("verdicts", ("print_verdicts", execute.ROOT / "notebooks")),
     ("publish ada/why-relu", ("publish", "ada/why-relu", None)),
     ("publish ada/why-relu --branch two", ("publish", "ada/why-relu", "two")),
-    ("html", ("html",)),
+    ("book", ("book", False)),
+    ("book --still", ("book", True)),
     ("bench", ("bench", [])),
     ("bench --only imports --threads 2", ("bench", ["--only", "imports", "--threads", "2"])),
 ]
@@ -844,7 +845,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
 
     for name in ("run", "refresh", "check", "untied", "print_verdicts"):
         monkeypatch.setattr(execute, name, keep(name))
-    for name, module in {"publish": publish, "html": pages, "bench": bench}.items():
+    for name, module in {"publish": publish, "book": book, "bench": bench}.items():
         monkeypatch.setattr(module, "main", keep(name))
     assert main(line.split()) == 7  # the chore's own exit status
     assert calls == [call]
@@ -856,7 +857,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
         ("dance", "invalid choice: 'dance'"),
         ("publish", "required: repository"),
         ("run 02 --fast", "unknown arguments: --fast"),
-        ("html --quick 3", "unknown arguments: --quick 3"),
+        ("book --quick 3", "unknown arguments: --quick 3"),
     ],
 )
 def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:
@@ -872,21 +873,21 @@ def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: s
     [
         (
             PermissionError(errno.EACCES, "Permission denied", "build"),
-            "html: [Errno 13] Permission denied: 'build'\n",
+            "book: [Errno 13] Permission denied: 'build'\n",
         ),
-        (ValueError("no such thing"), "html: no such thing\n"),
-        (ModuleNotFoundError("No module", name="jinja2"), "html: jinja2 is not installed here: make setup"),
-        (KeyboardInterrupt(), "html: stopped by hand\n"),
+        (ValueError("no such thing"), "book: no such thing\n"),
+        (ModuleNotFoundError("No module", name="jinja2"), "book: jinja2 is not installed here: make setup"),
+        (KeyboardInterrupt(), "book: stopped by hand\n"),
     ],
 )
 def test_a_chore_fails_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
 ) -> None:
-    def fail() -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(pages, "main", fail)
-    assert main(["html"]) == 1
+    monkeypatch.setattr(book, "main", fail)
+    assert main(["book"]) == 1
     shown = capsys.readouterr().err
     assert shown.startswith(said) and shown.count("\n") == 1
 

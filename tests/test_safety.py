@@ -51,7 +51,8 @@ WRITING = {
 ONLY_ON = {"remove": {"os"}, "move": {"shutil"}, "rename": {"os"}}
 WRITERS = {  # what may write, and what it writes
     "course_utils/maintain/execute.py": "build/ and notebooks/",
-    "course_utils/maintain/pages.py": "build/html/",
+    "course_utils/explore.py": "the pictures behind a control, for the book",
+    "course_utils/maintain/book.py": "build/book",
     "course_utils/maintain/publish.py": "badges and first cells",
     "data/make_fashion_mnist.py": "data/, for authors",
 }
