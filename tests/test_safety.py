@@ -53,6 +53,7 @@ WRITERS = {  # what may write, and what it writes
     "course_utils/maintain/execute.py": "build/ and notebooks/",
     "course_utils/explore.py": "the pictures behind a control, for the book",
     "course_utils/maintain/book.py": "build/book",
+    "course_utils/maintain/bench_history.py": "tests/bench_history.csv, when asked to",
     "course_utils/maintain/publish.py": "badges and first cells",
     "data/make_fashion_mnist.py": "data/, for authors",
 }
