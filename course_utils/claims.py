@@ -288,7 +288,9 @@ def _read(text: str, where: str) -> Card:
 
 
 def scoreboard(folder: Path | None = None) -> pd.DataFrame:
-    """All stored cards as a table with the columns id, verdict, figure, notebook, in the register's order.
+    """All stored cards as a table with the columns id, verdict, figure, against, notebook, in the register's order.
+
+    ``against``: for a claim that depends, the conditions that did not hold, which is what it depends on; else nothing.
 
     Args:
         folder: where the notebooks are; default: the course's own. A claim judged twice is an error: one home each.
@@ -323,10 +325,11 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
                 "id": card.id,
                 "verdict": card.verdict,
                 "figure": card.figure,
+                "against": "; ".join(card.fails) if card.verdict == "depends" else "",
                 "notebook": notebook.stem,
             }
     ordered = [rows[name] for name in claims if name in rows]
-    return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "notebook"])
+    return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "against", "notebook"])
 
 
 def overview(folder: Path | None = None) -> pd.DataFrame:
