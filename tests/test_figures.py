@@ -1040,6 +1040,17 @@ def nb06_against_depth() -> Figure:
 
 
 @drawing
+def nb06_against_steps() -> Figure:
+    ends = (("relu", True, 0.5), ("relu", False, 0.6), ("sigmoid", True, 0.8))
+    curves = [curve06(n, s, line(0.3, e, 3)[:, None] + wave(3, 2, high=0.1)) for n, s, e in ends]
+    panels, lines = (
+        {"SGD": curves, "Adam": curves[::2]},
+        {"SGD": line(0.7, 0.8, 3), "Adam": line(0.6, 0.7, 3)},
+    )
+    return nb06.against_steps([90, 180, 270], panels, lines, "Steps", "how")
+
+
+@drawing
 def nb06_growth() -> Figure:
     factors = {"relu": 1.2, "sigmoid": 1.06, "tanh": 1.05}
     curves = [curve06(name, True, around(falling(factor))) for name, factor in factors.items()]

@@ -111,6 +111,9 @@ FIGURES = {
     "against_depth": lambda: nb06.against_depth(
         [2, 8], [curve("relu", 2, 5), curve("tanh", 2, 5, solid=False)], *WORDS
     ),
+    "against_steps": lambda: nb06.against_steps(
+        [90, 360], {"SGD": [curve("relu", 2, 5)], "Adam": []}, {"SGD": seeds(2), "Adam": seeds(2)}, *WORDS
+    ),
     "growth": lambda: nb06.growth([curve("relu", 12, 5)], {"relu": seeds(12)}, *WORDS),
     "against_growth": lambda: nb06.against_growth([nb06.Point("a", "relu", True, 1.1, seeds(5))], *WORDS),
     "apart": lambda: nb06.apart([curve("relu", 12, 5), curve("tanh", 12, 5)], 0.01, *WORDS),

@@ -18,6 +18,7 @@ __all__ = [
     "Point",
     "against_depth",
     "against_growth",
+    "against_steps",
     "apart",
     "dead",
     "explored",
@@ -94,6 +95,40 @@ def against_depth(depths: Sequence[int], curves: Sequence[Curve], finding: str, 
     ax.set_xticks(places, [str(d) for d in depths])
     ax.set_xlabel("hidden layers")
     ax.set_ylabel("test accuracy")
+    return figure
+
+
+def against_steps(
+    steps: Sequence[int],
+    panels: Mapping[str, Sequence[Curve]],
+    baseline: Mapping[str, Tensor],
+    finding: str,
+    how: str,
+) -> Figure:
+    """Test accuracy on the way, a panel for each optimiser; lines: mean, bands: range, crosses: a linear classifier.
+
+    Args:
+        steps: where it was measured, rising.
+        panels: title -> curves of values [steps, seeds].
+        baseline: title -> accuracies [steps] of a linear classifier after as many steps.
+    """
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 4.0), sharey=True, squeeze=False)
+    last = steps[-1]
+    for ax, (title, curves) in zip(grid[0], panels.items(), strict=True):
+        ends = [float(curve.values[-1].mean()) for curve in curves]
+        for curve, height in zip(curves, _apart(ends, 0.07), strict=True):
+            colour = activations.get(curve.activation).colour
+            low, high = curve.values.amin(1), curve.values.amax(1)
+            ax.plot(steps, curve.values.mean(1), color=colour, linestyle="-" if curve.solid else DASHED)
+            ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
+            plots.label_line(ax, last * 1.03, height, curve.name, colour, fontsize=8.5)
+        ax.plot(steps, baseline[title], "x", color="0.35", ms=6)
+        ax.set_title(title, loc="left", fontsize=10)
+        ax.set_xlim(0, last * 1.62)
+        ax.set_xticks([0, *steps])
+        ax.set_xlabel("training steps")
+    grid[0][0].set_ylim(0, 0.9)
+    grid[0][0].set_ylabel("test accuracy")
     return figure
 
 
