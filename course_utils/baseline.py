@@ -82,7 +82,7 @@ def softmax_regression(
             outputs = torch.baddbmm(torch.cat(biases), x, torch.cat(weights))
             # The gradient of the sum over the classifiers holds each one's own.
             loss = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum")
-            (loss / batch_size).backward()
+            (loss / batch_size).backward()  # type: ignore[no-untyped-call]
             update.step()
             if step % (len(data) // batch_size) == 0:
                 with torch.inference_mode():

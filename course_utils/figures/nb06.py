@@ -122,7 +122,7 @@ def against_steps(
             ax.plot(steps, curve.values.mean(1), color=colour, linestyle="-" if curve.solid else DASHED)
             ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
             plots.label_line(ax, last * 1.03, height, curve.name, colour, fontsize=8.5)
-        ax.plot(steps, baseline[title], "x", color="0.35", ms=6)
+        ax.plot(steps, baseline[title], "x", color="0.35", ms=6, mew=1.6)
         ax.set_title(title, loc="left", fontsize=10)
         ax.set_xlim(0, last * 1.62)
         ax.set_xticks([0, *steps])
@@ -165,7 +165,8 @@ def against_growth(points: Sequence[Point], finding: str, how: str) -> Figure:
         ax.plot(x, point.accuracy, entry.marker, mfc=fill, mec=entry.colour, mew=1.2, ms=5.5, alpha=0.8)
         mean = float(point.accuracy.mean())
         ax.plot([point.growth - 0.004, point.growth + 0.004], [mean, mean], color=entry.colour, lw=2)
-        plots.label_line(ax, point.growth + 0.0095, height, point.name, entry.colour)
+        near = [p.growth for p in points if abs(p.growth - point.growth) < 0.04 and _near(p, point)]
+        plots.label_line(ax, max(near) + 0.0095, height, point.name, entry.colour)
     ax.text(1.012, CHANCE - 0.035, "chance", color="0.35", fontsize=9, va="center")
     ax.set_xlim(1.01, 1.325)
     ax.set_ylim(0, 0.9)
@@ -255,6 +256,10 @@ def explored(measured: Tensor, predicted: Tensor | None, activation: str, findin
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("size of dL/dz")
     return figure
+
+
+def _near(one: Point, other: Point) -> bool:
+    return abs(float(one.accuracy.mean() - other.accuracy.mean())) < 0.1
 
 
 def _powers_of_ten(ax: Axes, powers: np.ndarray) -> None:
