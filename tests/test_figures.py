@@ -1015,33 +1015,50 @@ def curve06(name: str, solid: bool, values: Tensor) -> nb06.Curve:
 def nb06_training() -> Figure:
     ends = (("relu", True, 1.5), ("relu", False, 2.3), ("sigmoid", True, 1.45))
     return nb06.training(
-        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends], 25
+        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends],
+        25,
+        "Loss falls",
+        "how",
     )
 
 
 @drawing
 def nb06_training__one() -> Figure:
-    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50)
+    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50, "One", "")
 
 
 @drawing
 def nb06_against_depth() -> Figure:
     highs = (("relu", True, 0.8), ("relu", False, 0.7), ("sigmoid", True, 0.81))
     return nb06.against_depth(
-        [2, 8, 30], [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs]
+        [2, 8, 30],
+        [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs],
+        "Depth",
+        "two\nlines",
     )
+
+
+@drawing
+def nb06_against_steps() -> Figure:
+    ends = (("relu", True, 0.5), ("relu", False, 0.6), ("sigmoid", True, 0.8))
+    curves = [curve06(n, s, line(0.3, e, 3)[:, None] + wave(3, 2, high=0.1)) for n, s, e in ends]
+    panels, lines = (
+        {"SGD": curves, "Adam": curves[::2]},
+        {"SGD": line(0.7, 0.8, 3), "Adam": line(0.6, 0.7, 3)},
+    )
+    return nb06.against_steps([90, 180, 270], panels, lines, "Steps", "how")
 
 
 @drawing
 def nb06_growth() -> Figure:
     factors = {"relu": 1.2, "sigmoid": 1.06, "tanh": 1.05}
     curves = [curve06(name, True, around(falling(factor))) for name, factor in factors.items()]
-    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()})
+    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()}, "Growth", "how")
 
 
 @drawing
 def nb06_growth__one() -> Figure:
-    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)})
+    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)}, "One", "")
 
 
 @drawing
@@ -1051,53 +1068,57 @@ def nb06_against_growth() -> Figure:
             nb06.Point("ReLU", "relu", False, 1.21, wave(3, low=0.1, high=0.2)),
             nb06.Point("σ", "sigmoid", False, 1.07, wave(3, low=0.6, high=0.7)),
             nb06.Point("σ, changed", activations.get("sigmoid"), True, 1.2, wave(3, low=0.12, high=0.22)),
-        ]
+        ],
+        "Against growth",
+        "how",
     )
 
 
 @drawing
 def nb06_apart() -> Figure:
     ends = (("relu", True, 1.3), ("relu", False, 1.1), ("sigmoid", True, 1.11))
-    return nb06.apart([curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01)
+    return nb06.apart(
+        [curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01, "Apart", "how"
+    )
 
 
 @drawing
 def nb06_apart__one() -> Figure:
-    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01)
+    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01, "One", "")
 
 
 @drawing
 def nb06_remedies() -> Figure:
     names = ("plain", "batch norm", "layer norm", "residual", "ReLU")
     rows = {n: ("relu" if n == "ReLU" else "sigmoid", wave(3, start=i)) for i, n in enumerate(names)}
-    return nb06.remedies(rows)
+    return nb06.remedies(rows, "Remedies", "how")
 
 
 @drawing
 def nb06_dead() -> Figure:
-    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05))
+    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05), "Dead", "how")
 
 
 @drawing
 def nb06_explored() -> Figure:
-    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory")
+    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory", "how")
 
 
 @drawing
 def nb06_explored__shrunk() -> Figure:
-    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk")
+    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk", "how")
 
 
 @drawing
 def nb06_explored__without_theory() -> Figure:
     measured = around(falling(0.1, 18))
     measured[0] = 0
-    return nb06.explored(measured, None, "sigmoid", "Without")
+    return nb06.explored(measured, None, "sigmoid", "Without", "how")
 
 
 @drawing
 def nb06_explored__blown_up() -> Figure:
-    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up")
+    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up", "how")
 
 
 GAINS, RATES = [0.25, 0.5, 1.0, 2.0, 4.0], [0.001, 0.01, 0.1, 1.0]

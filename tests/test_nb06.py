@@ -105,16 +105,20 @@ def curve(name: str, *shape: int, solid: bool = True) -> nb06.Curve:
     return nb06.Curve(activations.get(name).label, name, solid, seeds(*shape))
 
 
+WORDS = ("What came out", "how it was measured")
 FIGURES = {
-    "training": lambda: nb06.training([curve("relu", 9, 5), curve("sigmoid", 9, 5, solid=False)], 10),
+    "training": lambda: nb06.training([curve("relu", 9, 5), curve("sigmoid", 9, 5, solid=False)], 10, *WORDS),
     "against_depth": lambda: nb06.against_depth(
-        [2, 8], [curve("relu", 2, 5), curve("tanh", 2, 5, solid=False)]
+        [2, 8], [curve("relu", 2, 5), curve("tanh", 2, 5, solid=False)], *WORDS
     ),
-    "growth": lambda: nb06.growth([curve("relu", 12, 5)], {"relu": seeds(12)}),
-    "against_growth": lambda: nb06.against_growth([nb06.Point("a", "relu", True, 1.1, seeds(5))]),
-    "apart": lambda: nb06.apart([curve("relu", 12, 5), curve("tanh", 12, 5)], 0.01),
-    "remedies": lambda: nb06.remedies({str(i): ("sigmoid", seeds(5)) for i in range(4)}),
-    "dead": lambda: nb06.dead(["a", "b"], seeds(2, 5), torch.full((2, 5), torch.nan)),
+    "against_steps": lambda: nb06.against_steps(
+        [90, 360], {"SGD": [curve("relu", 2, 5)], "Adam": []}, {"SGD": seeds(2), "Adam": seeds(2)}, *WORDS
+    ),
+    "growth": lambda: nb06.growth([curve("relu", 12, 5)], {"relu": seeds(12)}, *WORDS),
+    "against_growth": lambda: nb06.against_growth([nb06.Point("a", "relu", True, 1.1, seeds(5))], *WORDS),
+    "apart": lambda: nb06.apart([curve("relu", 12, 5), curve("tanh", 12, 5)], 0.01, *WORDS),
+    "remedies": lambda: nb06.remedies({str(i): ("sigmoid", seeds(5)) for i in range(4)}, *WORDS),
+    "dead": lambda: nb06.dead(["a", "b"], seeds(2, 5), torch.full((2, 5), torch.nan), *WORDS),
 }
 
 
@@ -128,7 +132,7 @@ def test_figures_draw(name: str) -> None:
 def test_explorer_draws_every_setting(depth: int, factor: float) -> None:
     sizes = factor ** torch.arange(depth - 1, -1, -1, dtype=torch.float64)
     for line in (sizes, None):
-        figure = nb06.explored(sizes.unsqueeze(1).repeat(1, 3), line, "relu", "title")
+        figure = nb06.explored(sizes.unsqueeze(1).repeat(1, 3), line, "relu", *WORDS)
         assert len(plots.picture(figure, quick=True).png) > 5000
 
 
@@ -137,7 +141,7 @@ def test_explorer_figure_is_quick() -> None:
     marks, spent = sizes.unsqueeze(1).repeat(1, 3), []
     for _ in range(6):
         start = time.process_time()
-        plots.picture(nb06.explored(marks, sizes, "relu", "title"), quick=True)
+        plots.picture(nb06.explored(marks, sizes, "relu", *WORDS), quick=True)
         spent.append(time.process_time() - start)
     assert min(spent) < 0.15  # 0.05 on an idle machine
 
