@@ -92,13 +92,14 @@ def _around(gains: Sequence[float], usual: tuple[float, float]) -> tuple[float, 
 
 
 def by_depth(
-    steps: Mapping[str, Mapping[int, Sequence[float]]], arms: Mapping[str, Arm], limit: int, target: float
+    steps: Mapping[str, Mapping[int, Sequence[float]]],
+    arms: Mapping[str, Arm],
+    limit: int,
+    finding: str,
+    how: str,
 ) -> Figure:
-    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "never"."""
-    figure, ax = plots.axes(
-        "tanh keeps up with ReLU; the sigmoid is late, or never arrives",
-        f"steps to training loss {target:g} · marks: five seeds each, at the arm's own best rate · lines: medians",
-    )
+    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "not in limit"."""
+    figure, ax = plots.axes(finding, how)
     never = limit * 1.35
     ends, names = [], []
     depths = sorted({depth for row in steps.values() for depth in row})
@@ -132,13 +133,11 @@ def _median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def against_theory(rows: Sequence[tuple[str, str, int, float, float]], limit: int) -> Figure:
+def against_theory(
+    rows: Sequence[tuple[str, str, int, float, float]], limit: int, finding: str, how: str
+) -> Figure:
     """Rows (name, activation, depth, predicted share of the gradient left, median steps), one mark each."""
-    figure, ax = plots.axes(
-        "Where theory lets the gradient die, the race takes long",
-        "each mark: one arm at one depth (the number) · hollow: gain 0.35\n"
-        "filled: modern init; the sigmoid has three arms: Xavier, gain 5, σ(4z)",
-    )
+    figure, ax = plots.axes(finding, how)
     never = limit * 1.35
     for name, activation, depth, left, steps in rows:
         entry = activations.get(activation)
@@ -189,14 +188,15 @@ def _beside(name: str, activation: str, hollow: bool) -> tuple[int, int]:
 
 
 def curves(
-    panels: Mapping[str, Mapping[str, Tensor]], arms: Mapping[str, Arm], target: float, window: int
+    panels: Mapping[str, Mapping[str, Tensor]],
+    arms: Mapping[str, Arm],
+    target: float,
+    window: int,
+    finding: str,
+    how: str,
 ) -> Figure:
     """Panels of smoothed loss curves: title -> arm -> [steps, seeds]; thin lines are seeds."""
-    figure, grid = plots.axes(
-        "No sixfold lead of ReLU over tanh, at the old scale or at the new one",
-        f"training loss, depth 4, mean of {window} steps · five seeds each, at each arm's own best rate",
-        columns=len(panels), size=(7.2, 3.9), sharey=True,
-    )  # fmt: skip
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 3.9), sharey=True)
     for ax, (title, rows) in zip(grid, panels.items(), strict=True):
         for name, losses in rows.items():
             entry = activations.get(arms[name].activation)
@@ -216,13 +216,10 @@ def curves(
 
 
 def by_gain(
-    gains: Sequence[float], steps: Mapping[str, Tensor], marks: Mapping[str, float], target: float
+    gains: Sequence[float], steps: Mapping[str, Tensor], marks: Mapping[str, float], finding: str, how: str
 ) -> Figure:
     """Steps to the target against the gain, activation -> [G], infinity left out; marks: name -> gain."""
-    figure, ax = plots.axes(
-        "At every gain where ReLU gets there, tanh gets there sooner",
-        f"depth 4 · steps to loss {target:g} at the best of ten rates, one network each · no mark: at no rate in 200",
-    )
+    figure, ax = plots.axes(finding, how)
     for name, row in steps.items():
         shown = torch.where(row.isfinite(), row, torch.full_like(row, math.nan))
         ax.plot(gains, shown, **plots.dress(name))
@@ -244,13 +241,11 @@ def by_gain(
 def shares(
     rows: Sequence[tuple[str, str, bool]],
     values: Mapping[str, Sequence[tuple[int, int, tuple[float, float]]]],
+    finding: str,
+    how: str,
 ) -> Figure:
     """Shares with intervals: rows (name, activation, hollow); values: panel title -> one share for each row."""
-    figure, grid = plots.axes(
-        "ReLU and sigmoid: close over all gains, apart at the usual ones",
-        "share of (gain, learning rate) cells that train, with Wilson's 95 % interval · hollow: with batch norm",
-        columns=len(values), size=(7.2, 3.4), sharey=True, sharex=True,
-    )  # fmt: skip
+    figure, grid = plots.axes(finding, how, columns=len(values), size=(7.2, 3.4), sharey=True, sharex=True)
     for ax, (title, row) in zip(grid, values.items(), strict=True):
         for i, ((_, activation, hollow), (hits, count, (low, high))) in enumerate(
             zip(rows, row, strict=True)
@@ -270,10 +265,10 @@ def shares(
     return figure
 
 
-def explored(smooth: Tensor, window: int, activation: str, title: str) -> Figure:
+def explored(smooth: Tensor, window: int, activation: str, finding: str) -> Figure:
     """The explorer's picture: one cell's training curve [steps - window + 1]; drawn fast, on plain axes."""
     figure, ax = plots.axes(
-        title, f"training loss, mean of {window} steps · dashed: chance, ln 10 · dotted: 1", size=(7.2, 3.3)
+        finding, f"training loss, mean of {window} steps · dashed: chance, ln 10 · dotted: 1", size=(7.2, 3.3)
     )
     figure.set_layout_engine("none")
     ax.set_position((0.09, 0.15, 0.89, 0.64))
