@@ -3,18 +3,17 @@
 import math
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-__all__ = ["cpu_quota", "describe", "follow_quota", "processor_time", "threads"]
+from course_utils import checks
+
+__all__ = ["cpu_quota", "describe", "follow_quota", "threads"]
 
 _CGROUP = Path("/sys/fs/cgroup")
-# Windows counts a process's time in steps of 16 ms, which is too coarse.
-_FINE = "clock_gettime" in time.get_clock_info("process_time").implementation
 
 
 def cpu_quota() -> int:
@@ -49,8 +48,8 @@ def follow_quota() -> None:
 @contextmanager
 def threads(count: int | None = None) -> Iterator[int]:
     """Run a block with ``count`` torch threads (default: as :func:`follow_quota`), then as before."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise ValueError(f"the number of threads must be a whole number of at least 1, got {count!r}")
+    if count is not None:
+        count = checks.whole("the number of threads", count)
     before = torch.get_num_threads()
     if count is None:
         follow_quota()
@@ -60,15 +59,6 @@ def threads(count: int | None = None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
-
-
-def processor_time() -> float:
-    """Seconds of processor time that this process has used, all its threads together; differences are timings.
-
-    While other programs have the processor the clock stands still, so that a busy machine disturbs little. Where the
-    system counts too coarsely for that (Windows), time.perf_counter.
-    """
-    return time.process_time() if _FINE else time.perf_counter()
 
 
 def describe() -> str:

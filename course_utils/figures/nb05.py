@@ -189,7 +189,7 @@ def by_images_and_depth(
 
 
 def by_bias(table: pd.DataFrame) -> Figure:
-    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Run.table."""
+    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Lives.table."""
     arms = list(dict.fromkeys(table.arm))
     figure, grid = plots.axes(
         "All biases low: ELU and a large leak get away, a small leak does not",
