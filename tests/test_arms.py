@@ -398,7 +398,7 @@ def test_step_cost_by_a_clock_of_its_own(
     clock, seen = SimpleNamespace(now=50.0), []
     lasts = iter([1e-3, 1e-3, 8.0, 9.0, 2.0, 6.0, 4.0, 7.0, 3.0, 6.5, 5.0, 8.0])
 
-    def train(networks: Networks, data: Dataset, batch_size: int) -> None:
+    def train(networks: Networks, data: Dataset, batch_size: int, more: bool) -> None:
         assert torch.get_num_threads() == 1
         seen.append((networks.designs[0].activation, networks.depth, networks.width, len(data), batch_size))
         clock.now += next(lasts)
