@@ -1139,14 +1139,14 @@ def nb07_by_depth() -> Figure:
         "σ": {2: [210.0, INF, 180.0], 4: [INF, INF, 290.0], 8: [INF, INF, INF]},
         "σ(4z)": {2: [90.0, 100.0, 120.0], 4: [INF, 150.0, 170.0], 8: [260.0, 190.0, INF]},
     }
-    return nb07.by_depth(steps, ARMS07, 300, "A finding", "how")
+    return nb07.by_depth(steps, ARMS07, 300, "A finding", "how", ("softmax regression", 40.0))
 
 
 @drawing
 def nb07_against_theory() -> Figure:
     rows = [
-        ("ReLU", "relu", 2, 1.0, 50.0), ("ReLU, 0.35", "relu", 4, 0.02, 200.0), ("tanh", "tanh", 4, 0.5, 60.0),
-        ("σ(4z)", "sigmoid", 8, 0.2, 150.0), ("σ", "sigmoid", 8, 1e-4, INF), ("GELU", "gelu", 2, 0.6, 55.0),
+        ("ReLU", "relu", 2, 1.0, 50.0, False), ("ReLU", "relu", 4, 0.02, 200.0, True), ("tanh", "tanh", 4, 0.5, 60.0, False),
+        ("σ(4z)", "sigmoid", 8, 0.2, 150.0, False), ("σ", "sigmoid", 8, 1e-4, INF, False), ("GELU", "gelu", 2, 0.6, 55.0, False),
     ]  # fmt: skip
     return nb07.against_theory(rows, 300, "A finding", "how")
 
@@ -1163,6 +1163,14 @@ def nb07_curves() -> Figure:
         4,
         "A finding",
         "how",
+    )
+
+
+@drawing
+def nb07_ends() -> Figure:
+    rows = [("ReLU", "relu", [90.0, 110.0], [0.83, 0.85]), ("σ", "sigmoid", [400.0, INF], [0.79, 0.7])]
+    return nb07.ends(
+        [*rows, ("none", "identity", [INF, INF], [0.1, 0.1])], "A finding", "how", "steps to a loss"
     )
 
 

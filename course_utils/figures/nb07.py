@@ -12,7 +12,18 @@ from torch import Tensor
 from course_utils import activations, plots
 from course_utils.activations import Dash
 
-__all__ = ["Arm", "Panel", "against_theory", "by_depth", "by_gain", "curves", "explored", "maps", "shares"]
+__all__ = [
+    "Arm",
+    "Panel",
+    "against_theory",
+    "by_depth",
+    "by_gain",
+    "curves",
+    "ends",
+    "explored",
+    "maps",
+    "shares",
+]
 
 DASHED: Dash = (0, (5, 1.6))
 CHANCE = math.log(10)
@@ -97,8 +108,12 @@ def by_depth(
     limit: int,
     finding: str,
     how: str,
+    beside: tuple[str, float],
 ) -> Figure:
-    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "not in limit"."""
+    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "not in limit".
+
+    ``beside``: name and steps of a classifier that has no depth, drawn as a level line.
+    """
     figure, ax = plots.axes(finding, how)
     never = limit * 1.35
     ends, names = [], []
@@ -118,10 +133,12 @@ def by_depth(
     for height, (name, colour) in zip(_apart(ends, 0.055), names, strict=True):
         plots.label_line(ax, depths[-1] + 0.4, 10**height, name, colour)
     ax.axhspan(limit * 1.12, limit * 1.6, color=plots.PALE, lw=0)
+    ax.axhline(beside[1], color="0.35", lw=1, linestyle=(0, (2, 2)))
+    ax.text(depths[0] - 0.45, beside[1] * 0.97, beside[0], fontsize=8.5, color="0.35", va="top")
     ax.set_yscale("log")
     ax.minorticks_off()
     ax.set_yticks([25, 50, 100, 200, never], ["25", "50", "100", "200", f"not in {limit}"])
-    ax.set_ylim(30, limit * 1.6)
+    ax.set_ylim(0.8 * min(30, beside[1]), limit * 1.6)
     ax.set_xticks(depths)
     ax.set_xlim(depths[0] - 0.5, depths[-1] + 1.4)
     ax.set_xlabel("depth (hidden layers)")
@@ -134,14 +151,13 @@ def _median(values: Sequence[float]) -> float:
 
 
 def against_theory(
-    rows: Sequence[tuple[str, str, int, float, float]], limit: int, finding: str, how: str
+    rows: Sequence[tuple[str, str, int, float, float, bool]], limit: int, finding: str, how: str
 ) -> Figure:
-    """Rows (name, activation, depth, predicted share of the gradient left, median steps), one mark each."""
+    """Rows (name, activation, depth, predicted share of the gradient left, median steps, hollow), one mark each."""
     figure, ax = plots.axes(finding, how)
     never = limit * 1.35
-    for name, activation, depth, left, steps in rows:
+    for name, activation, depth, left, steps, hollow in rows:
         entry = activations.get(activation)
-        hollow = "0.35" in name
         y = steps if math.isfinite(steps) else never
         face = "none" if hollow else entry.colour
         ax.plot(left, y, entry.marker, mfc=face, mec=entry.colour, mew=1.2, ms=10 if hollow else 6)
@@ -212,6 +228,31 @@ def curves(
     grid[0].set_ylabel("training loss (nats)")
     grid[0].text(22, target - 0.03, f"finish: {target:g}", fontsize=8.5, color="0.35", va="top")
     grid[0].legend(loc="center right", bbox_to_anchor=(1.0, 0.62))
+    return figure
+
+
+def ends(
+    rows: Sequence[tuple[str, str, Sequence[float], Sequence[float]]], finding: str, how: str, soon: str
+) -> Figure:
+    """How soon and how high: rows (name, activation, steps per seed, accuracies per seed, 0..1), one line each.
+
+    ``soon``: what the steps lead to, for the axis. Infinite steps have no mark.
+    """
+    figure, (left, right) = plots.axes(finding, how, columns=2, size=(7.2, 3.4), sharey=True)
+    for i, (_, activation, steps, accuracies) in enumerate(rows):
+        entry = activations.get(activation)
+        for ax, values in ((left, list(steps)), (right, [100 * value for value in accuracies])):
+            shown = [value for value in values if math.isfinite(value)]
+            ax.plot(shown, [-i] * len(shown), entry.marker, color=entry.colour, ms=5, alpha=0.6)
+            if shown:
+                ax.plot([sum(shown) / len(shown)] * 2, [-i - 0.3, -i + 0.3], color=entry.colour, lw=1.8)
+    left.set_xscale("log")
+    left.minorticks_off()
+    left.set_xticks([25, 50, 100, 200, 400, 800], ["25", "50", "100", "200", "400", "800"])
+    left.set_yticks([-i for i in range(len(rows))], [name for name, *_ in rows])
+    left.set_ylim(-len(rows) + 0.4, 0.6)
+    left.set_xlabel(soon)
+    right.set_xlabel("test accuracy at the end (%)")
     return figure
 
 
