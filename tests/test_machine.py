@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 
 import pytest
 import torch
@@ -26,6 +25,7 @@ def v1(folder, quota, period="100000\n"):
 def cores(monkeypatch, tmp_path):
     """A machine of 64 cores whose container folder is tmp_path."""
     monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "_OWN", tmp_path / "own")
     if hasattr(os, "sched_getaffinity"):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     else:
@@ -59,9 +59,39 @@ def test_quota_of_version_1(cores, quota, granted):
     assert machine.cpu_quota() == granted
 
 
-def test_version_2_comes_first(cores):
+def test_the_least_of_both_versions_binds(cores):
     write(v1(cores, "300000"), cpu_dot_max="500000 100000")
-    assert machine.cpu_quota() == 5
+    assert machine.cpu_quota() == 3
+    write(cores, cpu_dot_max="200000 100000")
+    assert machine.cpu_quota() == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "slice_", "granted"),
+    [
+        ("0::/user/one", "user/one", 2), ("0::/user/one", "user", 2), ("0::/user/one", "user/two", 64),
+        ("0::/user/one", "unified/user/one", 2), ("0::/user/one", "cpu/user/one", 64), ("0::/", "user", 64),
+        ("4:memory:/a\n3:cpu:/user/one\n0::/", "cpu/user/one", 2), ("3:cpu,cpuacct:/user/one", "cpu,cpuacct/user", 2),
+        ("3:cpuacct,cpu:/user", "cpu/user", 2), ("3:cpuset:/user/one", "cpu/user/one", 64), ("3:cpu:/user:x", "cpu/user:x", 2),
+        ("0::/../other", "other", 64), ("0::/gone", "user", 64), ("rubbish", "user", 64), ("", "user", 64),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("version", [1, 2])
+def test_quota_of_the_own_slice_and_those_above_it(cores, own, slice_, granted, version):
+    """Not of those beside it; v1 or v2 is told by what the slice holds."""
+    (cores / "own").write_text(own + "\n")
+    if version == 2:
+        write(cores / slice_, cpu_dot_max="200000 100000\n")
+    else:
+        write(cores / slice_, cpu_dot_cfs_quota_us="200000\n", cpu_dot_cfs_period_us="100000\n")
+    assert machine.cpu_quota() == granted
+
+
+def test_the_tightest_slice_on_the_way_binds(cores):
+    (cores / "own").write_text("0::/a/b/c\n")
+    for place, quota in (("a", "600000"), ("a/b", "300000"), ("a/b/c", "max")):
+        write(cores / place, cpu_dot_max=f"{quota} 100000\n")
+    assert machine.cpu_quota() == 3
 
 
 def test_no_container(cores):
@@ -130,23 +160,6 @@ def test_threads_refuses(count):
     with pytest.raises(ValueError, match="number of threads"), machine.threads(count):
         pass
     assert torch.get_num_threads() == before
-
-
-def test_processor_time_stands_still_while_others_work_and_goes_on_with_us(monkeypatch):
-    if platform.system() == "Windows":
-        pytest.skip("this system counts processor time too coarsely")
-    start, begun = machine.processor_time(), time.perf_counter()
-    time.sleep(0.3)
-    slept, busy = machine.processor_time(), sum(i * i for i in range(2_000_000))
-    worked, ended = machine.processor_time(), time.perf_counter()
-    assert slept - start < 0.1 and 0.02 < worked - slept <= ended - begun - 0.29 and busy > 0
-    assert machine._FINE == (platform.system() != "Windows")
-    ticks = iter([1.0, 2.5])
-    monkeypatch.setattr(machine.time, "process_time", lambda: 7.0)
-    monkeypatch.setattr(machine.time, "perf_counter", lambda: next(ticks))
-    assert machine.processor_time() == 7.0
-    monkeypatch.setattr(machine, "_FINE", False)  # as on Windows
-    assert machine.processor_time() == 1.0
 
 
 def test_describe_is_one_line():
