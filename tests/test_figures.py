@@ -1159,16 +1159,16 @@ def nb07_by_depth() -> Figure:
         "σ": {2: [210.0, INF, 180.0], 4: [INF, INF, 290.0], 8: [INF, INF, INF]},
         "σ(4z)": {2: [90.0, 100.0, 120.0], 4: [INF, 150.0, 170.0], 8: [260.0, 190.0, INF]},
     }
-    return nb07.by_depth(steps, ARMS07, 300, 0.7)
+    return nb07.by_depth(steps, ARMS07, 300, "A finding", "how", ("softmax regression", 40.0))
 
 
 @drawing
 def nb07_against_theory() -> Figure:
     rows = [
-        ("ReLU", "relu", 2, 1.0, 50.0), ("ReLU, 0.35", "relu", 4, 0.02, 200.0), ("tanh", "tanh", 4, 0.5, 60.0),
-        ("σ(4z)", "sigmoid", 8, 0.2, 150.0), ("σ", "sigmoid", 8, 1e-4, INF), ("GELU", "gelu", 2, 0.6, 55.0),
+        ("ReLU", "relu", 2, 1.0, 50.0, False), ("ReLU", "relu", 4, 0.02, 200.0, True), ("tanh", "tanh", 4, 0.5, 60.0, False),
+        ("σ(4z)", "sigmoid", 8, 0.2, 150.0, False), ("σ", "sigmoid", 8, 1e-4, INF, False), ("GELU", "gelu", 2, 0.6, 55.0, False),
     ]  # fmt: skip
-    return nb07.against_theory(rows, 300)
+    return nb07.against_theory(rows, 300, "A finding", "how")
 
 
 @drawing
@@ -1176,14 +1176,29 @@ def nb07_curves() -> Figure:
     falls = {
         name: line(2.3, 0.5 + 0.2 * i, 12)[:, None] + wave(12, 3, high=0.3) for i, name in enumerate(ARMS07)
     }
-    return nb07.curves({"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}}, ARMS07, 0.7, 4)
+    return nb07.curves(
+        {"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}},
+        ARMS07,
+        0.7,
+        4,
+        "A finding",
+        "how",
+    )
+
+
+@drawing
+def nb07_ends() -> Figure:
+    rows = [("ReLU", "relu", [90.0, 110.0], [0.83, 0.85]), ("σ", "sigmoid", [400.0, INF], [0.79, 0.7])]
+    return nb07.ends(
+        [*rows, ("none", "identity", [INF, INF], [0.1, 0.1])], "A finding", "how", "steps to a loss"
+    )
 
 
 @drawing
 def nb07_by_gain() -> Figure:
     steps = {"relu": [INF, 90.0, 40.0, 55.0, INF], "tanh": [INF, 60.0, 35.0, 30.0, 45.0]}
     tensors = {name: torch.tensor(row, dtype=torch.float64) for name, row in steps.items()}
-    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, 1.0)
+    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, "A finding", "how")
 
 
 @drawing
@@ -1193,7 +1208,7 @@ def nb07_shares() -> Figure:
         "all gains": [(20, 80, (0.17, 0.36)), (44, 80, (0.44, 0.65)), (10, 80, (0.07, 0.21))],
         "usual gains": [(12, 30, (0.25, 0.58)), (18, 30, (0.42, 0.75)), (3, 30, (0.03, 0.26))],
     }
-    return nb07.shares(rows, values)
+    return nb07.shares(rows, values, "A finding", "how")
 
 
 @drawing
@@ -1211,12 +1226,14 @@ def nb07_explored__diverged() -> Figure:
 
 @drawing
 def nb08_hook() -> Figure:
-    return nb08.hook({"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A machine with two cores")
+    return nb08.hook(
+        {"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A finding", "A machine with two cores"
+    )
 
 
 @drawing
 def nb08_hook__all_quick() -> Figure:
-    return nb08.hook({"forward": 0.82}, "A machine")
+    return nb08.hook({"forward": 0.82}, "A finding", "A machine")
 
 
 def element_times(*names: str) -> pd.DataFrame:
@@ -1231,7 +1248,7 @@ def element_times(*names: str) -> pd.DataFrame:
 @drawing
 def nb08_per_element() -> Figure:
     caches = {"L1": 32 * 1024, "L2": 2**20, "L3": 36 * 10**6, "first": 16_000, "huge": 2**40}
-    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches)
+    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches, "A finding", "how")
 
 
 def step_times() -> pd.DataFrame:
@@ -1245,17 +1262,21 @@ def step_times() -> pd.DataFrame:
 
 @drawing
 def nb08_shares() -> Figure:
-    return nb08.shares(step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]})
+    return nb08.shares(
+        step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept() -> Figure:
-    return nb08.kept({"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)})
+    return nb08.kept(
+        {"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept__nothing_extra() -> Figure:
-    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)})
+    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)}, "A finding", "how")
 
 
 @drawing
@@ -1264,7 +1285,7 @@ def nb08_sparse() -> Figure:
         [(0.5, 1.0, 3.0, 1.0), (0.7, 1.1, 1.5, 0.5), (0.9, 1.0, 0.5, 0.2)],
         columns=["zeros", "dense", "csr", "conversion"],
     )
-    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62])
+    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62], "A finding", "how")
 
 
 @drawing
@@ -1372,7 +1393,7 @@ def test_the_file_is_what_would_be_written(stored: dict[str, Plain]) -> None:
         lambda: nb04.accuracy(pd.DataFrame({"l1": [0], "learning_rate": [0.1], "zeros": [0.5], "test_accuracy": [0.8]}),
                               {0: 0.1}, pd.DataFrame({"activation": ["gelu"], "test_accuracy": [0.9]})),
         lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}),
-        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}),
+        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}, "", ""),
     ],
     ids=["gates", "accuracy", "by_images_and_depth", "shares"],
 )  # fmt: skip

@@ -140,11 +140,16 @@ def test_figures_draw() -> None:
     share = (1, 12, (0.02, 0.4))
     figures = [
         nb07.maps([panel], (0.5, 1.5), "finding", "how"),
-        nb07.by_depth(steps, arms, 300, 0.7),
-        nb07.against_theory([("ReLU", "relu", 2, 1.0, 50.0), ("σ, 0.35", "sigmoid", 4, 0.01, math.inf)], 300),
-        nb07.curves(curves, arms, 0.7, 5),
-        nb07.by_gain([0.5, 1.0], {"relu": torch.tensor([40.0, math.inf])}, {"He": 1.4}, 1.0),
-        nb07.shares([("ReLU", "relu", True)], {"all": [share], "usual": [share]}),
+        nb07.by_depth(steps, arms, 300, "finding", "how", ("softmax regression", 40.0)),
+        nb07.against_theory(
+            [("ReLU", "relu", 2, 1.0, 50.0, False), ("σ", "sigmoid", 4, 0.01, math.inf, True)],
+            300,
+            "finding",
+            "how",
+        ),
+        nb07.curves(curves, arms, 0.7, 5, "finding", "how"),
+        nb07.by_gain([0.5, 1.0], {"relu": torch.tensor([40.0, math.inf])}, {"He": 1.4}, "finding", "how"),
+        nb07.shares([("ReLU", "relu", True)], {"all": [share], "usual": [share]}, "finding", "how"),
     ]
     assert all(len(plots.picture(figure, quick=True).png) > 3000 for figure in figures)
 

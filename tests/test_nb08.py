@@ -104,7 +104,7 @@ def step_times(alone: float = 1e-5) -> pd.DataFrame:
 
 
 def test_hook_draws() -> None:
-    figure = nb08.hook({"forward": 4.5, "a step": 0.9}, "a machine")
+    figure = nb08.hook({"forward": 4.5, "a step": 0.9}, "finding", "a machine")
     assert [patch.get_width() for patch in figure.axes[0].patches] == [4.5, 0.9]
     assert any("a machine" in text.get_text() for text in figure.texts)
     assert len(plots.picture(figure, quick=True).png) > 3000
@@ -112,7 +112,7 @@ def test_hook_draws() -> None:
 
 @pytest.mark.parametrize("caches", [{}, {"L1": 32 * 1024, "L2": 2**20, "L3": 2**40}])
 def test_per_element_marks_the_caches_in_reach(caches: dict[str, int]) -> None:
-    figure = nb08.per_element(element_times(), caches)
+    figure = nb08.per_element(element_times(), caches, "finding", "how")
     forward = {text.get_text(): text.get_position()[0] for text in figure.axes[0].texts}
     assert forward == ({"L1": 32 * 1024 / 8, "L2": 2**20 / 8} if caches else {})
     labels = [line.get_label() for line in figure.axes[1].lines]
@@ -121,13 +121,15 @@ def test_per_element_marks_the_caches_in_reach(caches: dict[str, int]) -> None:
 
 
 def test_shares_draws() -> None:
-    figure = nb08.shares(step_times(), {"relu": [0.1, 0.05, 0.01], "sigmoid": [0.2, 0.1, 0.02]})
+    figure = nb08.shares(
+        step_times(), {"relu": [0.1, 0.05, 0.01], "sigmoid": [0.2, 0.1, 0.02]}, "finding", "how"
+    )
     assert figure.axes[0].get_ylim()[0] < 0.99 < figure.axes[0].get_ylim()[1]
     assert len(plots.picture(figure, quick=True).png) > 3000
 
 
 def test_kept_draws() -> None:
-    figure = nb08.kept({"relu": (4, 4), "gelu": (4, 8)})
+    figure = nb08.kept({"relu": (4, 4), "gelu": (4, 8)}, "finding", "how")
     assert [patch.get_width() for patch in figure.axes[0].patches] == [4, 4, 4]
     assert len(plots.picture(figure, quick=True).png) > 3000
 
@@ -135,7 +137,7 @@ def test_kept_draws() -> None:
 def test_sparse_draws() -> None:
     columns = ["zeros", "dense", "csr", "conversion"]
     table = pd.DataFrame([[0.5, 1, 3, 1], [0.9, 1, 0.5, 0.2]], columns=columns)
-    figure = nb08.sparse(table, [0.3, 2.0], 0.5, [0.66, 0.71])
+    figure = nb08.sparse(table, [0.3, 2.0], 0.5, [0.66, 0.71], "finding", "how")
     lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines["CSR, product alone"] == pytest.approx([1 / 3, 2])
     assert lines["CSR, with conversion"] == pytest.approx([1 / 4, 1 / 0.7])

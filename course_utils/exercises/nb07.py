@@ -127,7 +127,7 @@ def _may_we_say(answer: Any) -> None:
             "The interval takes cells for coins. How many of the 90 now train and now do not, as the weights change?"
         )
     if letter == "d":
-        raise Off("Compare the sums over the five maps, not one map with one map.")
+        raise Off("Compare the sums over the maps, not one map with one map.")
 
 
 EXERCISES = {
@@ -135,7 +135,7 @@ EXERCISES = {
     "7.2": Exercise(_guess_tanh, "See how it comes about."),
     "7.3": Exercise(_steps, "Smoothed, counted from 1, and honest about those that never arrive."),
     "7.4": Exercise(_rate_for_slope, "A slope of 4 is weights of 4 times the size and a rate of 16 times."),
-    "7.5": Exercise(_may_we_say, "More, in this box and at this line; five maps tell what one could not."),
+    "7.5": Exercise(_may_we_say, "More, in this box and at this line; several maps tell what one could not."),
     "7.6": Exercise(
         _rate_under_norm, "The rate goes with the square of the weights' size, once z is normalised."
     ),
