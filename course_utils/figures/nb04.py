@@ -33,11 +33,9 @@ SHADES = ("#7fb7dc", "#0173b2", "#00324f")  # ReLU's blue, lighter and darker: t
 MARKERS = ("o", "s", "D", "^", "v")
 
 
-def patterns(panels: Mapping[str, Tensor]) -> Figure:
+def patterns(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Which entries of h are exactly 0: a panel for each name, from h [units, images]; zeros white, all else dark."""
-    figure, grid = plots.axes(
-        "A sigmoid layer has no zeros, a ReLU layer half, a penalised one more",
-        "white: exact zero · each row one unit of 64, each column one image of 64",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.3),
     )  # fmt: skip
     for ax, (name, h) in zip(grid, panels.items(), strict=True):
@@ -51,14 +49,14 @@ def patterns(panels: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def at_init(zeros: Tensor, spread: Tensor) -> Figure:
+def at_init(zeros: Tensor, spread: Tensor, finding: str, how: str) -> Figure:
     """Share of zeros by layer at init: every network [N, depth] a dot, their mean, and the predicted mean and spread.
 
     spread: [depth], standard deviation of one network's share.
     """
     figure, ax = plots.axes(
-        "One half at every depth; single networks stray, most deep down",
-        f"dots: {len(zeros)} networks of width 64 · squares: their mean · lines: theory, one half and ±2 deviations",
+        finding,
+        how,
     )
     layers = np.arange(1, zeros.shape[1] + 1)
     jitter = torch.linspace(-0.28, 0.28, len(zeros)).numpy()
@@ -75,11 +73,13 @@ def at_init(zeros: Tensor, spread: Tensor) -> Figure:
     return figure
 
 
-def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor) -> Figure:
+def shifted(
+    biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor, finding: str, how: str
+) -> Figure:
     """Share of zeros against the initial bias: predicted [biases], a line; measured [tried, seeds], marks."""
     figure, ax = plots.axes(
-        "A bias sets the share of zeros, as the Gaussian foretells",
-        "first hidden layer on real images · line: theory · marks: five networks",
+        finding,
+        how,
         size=(7.2, 3.2),
     )
     ax.plot(biases, predicted, color=RELU)
@@ -92,11 +92,11 @@ def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured:
     return figure
 
 
-def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor]) -> Figure:
+def after_training(
+    rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor], finding: str, how: str
+) -> Figure:
     """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
-    figure, grid = plots.axes(
-        "The higher the learning rate, the more zeros after training",
-        "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line)\nall after the same number of steps",
+    figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
     )  # fmt: skip
     for ax, shares, title in zip(grid, (zeros, dead), ("exact zeros", "dead units"), strict=True):
@@ -122,11 +122,11 @@ def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Ma
     return figure
 
 
-def during_training(zeros: Mapping[str, Tensor]) -> Figure:
+def during_training(zeros: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Share of zeros over the epochs, name of the arm -> [epochs + 1, seeds]; band: lowest to highest seed."""
     figure, ax = plots.axes(
-        "A penalty on the activations makes a layer sparser within an epoch",
-        "three hidden layers, at one learning rate · line: mean of five networks · band: lowest to highest",
+        finding,
+        how,
         size=(7.2, 3.6),
     )
     shades = _blues(len(zeros))
@@ -147,11 +147,9 @@ def during_training(zeros: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def firing(panels: Mapping[str, Tensor]) -> Figure:
+def firing(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Histograms over units of the share of images a unit is on for; name -> [units]. Dead units get a red bar."""
-    figure, grid = plots.axes(
-        "Sparse is not dead: what counts is that every unit fires for something",
-        "share of units, by the share of images each is on for · dashed: mean · red, and above: on for none",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     edges = np.linspace(0, 1, 21)
@@ -169,16 +167,17 @@ def firing(panels: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def accuracy(table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFrame) -> Figure:
+def accuracy(
+    table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFrame, finding: str, how: str
+) -> Figure:
     """Test accuracy against the share of zeros.
 
     table: ReLU networks with the columns zeros, test_accuracy, l1, learning_rate. best: l1 -> its tuned rate, ringed.
     dense: networks of other activations at their tuned rates, with the columns activation, test_accuracy.
     """
     figure, ax = plots.axes(
-        "More zeros do not buy accuracy; a strong penalty costs it",
-        "ReLU with an L1 penalty, three rates, five networks each; full marks: the penalty's best rate\n"
-        "at the left, without zeros: four other activations, each at its best rate",
+        finding,
+        how,
         size=(7.2, 4.4),
     )
     shades = _blues(len(best))
@@ -217,6 +216,8 @@ def race(
     panels: Mapping[str, pd.DataFrame],
     even: Mapping[str, Mapping[str, float]],
     real: tuple[float, float],
+    finding: str,
+    how: str,
     own: Sequence[tuple[float, float]] = (),
 ) -> Figure:
     """Speed-up over the dense product against the share of zeros, a panel for each batch.
@@ -225,10 +226,7 @@ def race(
     the panel. real: lowest and highest share of zeros of the trained networks, a band. own: (zeros, speed-up by CSR)
     of a real layer with its real activations, stars in the first panel.
     """
-    figure, grid = plots.axes(
-        "At batch 256 our networks' zeros lie short of the break-even",
-        "above 1: faster than dense · grey band: zeros in our tuned ReLU networks · rings: break-even\n"
-        "thin line: the ceiling, all multiplications by 0 saved · stars: a real layer, CSR",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 4.2), sharey=True,
     )  # fmt: skip
     for i, (ax, (title, table)) in enumerate(zip(grid, panels.items(), strict=True)):
@@ -261,15 +259,14 @@ def race(
     return figure
 
 
-def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
+def brain(rows: Mapping[str, tuple[float, float, str]], finding: str, how: str) -> Figure:
     """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look.
 
     A low of 0 means that no lower end is known: the bar is open to the left.
     """
     figure, ax = plots.axes(
-        "Left to itself, a ReLU layer is busier than any estimate for cortex",
-        "share of units active at once, log axis · dots: measured here · bars: cited estimates,\n"
-        "those for cortex that name no lower end are open to the left",
+        finding,
+        how,
         size=(7.2, 3.6),
     )
     looks = {"cortex": (RED, "D"), "paper": (GREY, "s"), "network": (RELU, "o")}
@@ -293,11 +290,9 @@ def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
     return figure
 
 
-def explored(z: Tensor, density: Tensor, zero: Tensor, activation: str, title: str) -> Figure:
+def explored(z: Tensor, density: Tensor, zero: Tensor, activation: str, finding: str, how: str) -> Figure:
     """The explorer's picture: the density of z [points], and where the activation counts as zero, bool [points]."""
-    figure, ax = plots.axes(
-        title, "curve: density of z · shaded and underlined: where h counts as zero", size=(7.2, 3.2)
-    )
+    figure, ax = plots.axes(finding, how, size=(7.2, 3.2))
     figure.set_layout_engine("none")
     ax.set_position((0.1, 0.16, 0.88, 0.62))
     entry = activations.get(activation)
