@@ -7,6 +7,7 @@ An activation is an object that one can call::
     sigmoid.derivative(z)   # closed form, same shape
     sigmoid.steeper(4)      # sigma(4z)
 
+Relatives that are no entries of their own: :func:`leaky`, :func:`shifted`, ``steeper``.
 Its colour, dash and marker are the ones it wears in every figure of the course. A reader adds an activation
 with :func:`register`; every later figure that draws the whole registry includes it.
 """
@@ -18,7 +19,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Activation", "formula_table", "get", "names", "register", "registered", "unregister"]
+from course_utils import checks
+
+__all__ = [
+    "Activation", "formula_table", "get", "leaky", "names", "register", "registered", "shifted", "unregister",
+]  # fmt: skip
 
 Dash = str | tuple[int, tuple[float, ...]]
 
@@ -65,7 +70,9 @@ class Activation:
     def derivative(self, z: Tensor) -> Tensor:
         """Closed-form phi'(z), element by element; shape and dtype as z. TypeError: z is no float tensor.
 
-        At a kink it returns what PyTorch's autograd returns there: 0 for ReLU, the leak for leaky ReLU.
+        At a kink it returns what autograd returns there: 0 for ReLU, the leak for leaky ReLU. PyTorch promises this
+        (notes on autograd, "Gradients for non-differentiable functions"): of a convex function's possible slopes, the
+        one of least size. Where a value is pieced together, autograd is shown one smooth branch for each z.
         """
         return self.slope(_floating(z, self.name))
 
@@ -75,8 +82,7 @@ class Activation:
         For the logistic this is the "slope k" of the thread (C28, C29); the bound of the slope becomes k
         times as large.
         """
-        if isinstance(k, bool) or not isinstance(k, int | float) or not math.isfinite(k) or k <= 0:
-            raise ValueError(f"the slope k must be a finite number above 0, got {k!r}")
+        checks.number("the slope k", k, above=0)
         value, slope = self.value, self.slope
         return replace(
             self,
@@ -115,21 +121,22 @@ def _relu_slope(z: Tensor) -> Tensor:
     return torch.where(z.isnan(), z, (z > 0).to(z.dtype))
 
 
-def _leaky(z: Tensor) -> Tensor:
-    return torch.nn.functional.leaky_relu(z, LEAK)
-
-
-def _leaky_slope(z: Tensor) -> Tensor:
+def _leaky_slope(z: Tensor, leak: float) -> Tensor:
     one = torch.ones_like(z)
-    return torch.where(z.isnan(), z, torch.where(z > 0, one, LEAK * one))
+    return torch.where(z.isnan(), z, torch.where(z > 0, one, leak * one))
 
 
 def _elu(z: Tensor) -> Tensor:
-    return torch.where(z > 0, z, torch.expm1(z.clamp(max=0)))
+    return torch.where(z > 0, z, torch.expm1(_not_above_zero(z)))
 
 
 def _elu_slope(z: Tensor) -> Tensor:
-    return torch.exp(z.clamp(max=0))
+    return torch.exp(_not_above_zero(z))
+
+
+def _not_above_zero(z: Tensor) -> Tensor:
+    """z, and 0 where it is above; unlike that of a clamp, its slope at 0 is no convention, but the one of z."""
+    return z.masked_fill(z > 0, 0.0)
 
 
 def _normal_cdf(z: Tensor) -> Tensor:
@@ -213,11 +220,7 @@ def get(name: str | Activation) -> Activation:
     Raises:
         ValueError: unknown name; the message lists the known ones.
     """
-    if isinstance(name, Activation):
-        return name
-    if name not in _REGISTRY:
-        raise ValueError(f"unknown activation {name!r}; known are: {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]
+    return name if isinstance(name, Activation) else _REGISTRY[checks.among("activation", name, _REGISTRY)]
 
 
 def names() -> list[str]:
@@ -239,6 +242,42 @@ def formula_table() -> str:
     return "\n".join(rows)
 
 
+def leaky(slope: float) -> Activation:
+    """Leaky ReLU with another slope below 0, its leak: ReLU at 0, a straight line at 1. Not registered.
+
+    ValueError unless 0 <= slope <= 1.
+    """
+    checks.number("the slope below zero", slope, 0, 1)
+    return replace(
+        get("leaky_relu"),
+        name=f"leaky_relu({slope:.3g})",
+        label=f"leaky ReLU, leak {slope:.3g}",
+        value=lambda z: torch.nn.functional.leaky_relu(z, slope),
+        slope=lambda z: _leaky_slope(z, slope),
+        formula=rf"\max({slope:g} z, z)",
+        slope_formula=rf"1\ \text{{if}}\ z>0,\ \text{{else}}\ {slope:g}",
+    )
+
+
+def shifted(beta: float) -> Activation:
+    """z -> ReLU(z + beta): what ReLU after batch norm is when batch norm's shift starts at ``beta``. Not registered.
+
+    ValueError unless beta is a finite number.
+    """
+    checks.number("the shift beta", beta)
+    relu = get("relu")
+    return replace(
+        relu,
+        name=f"relu(z{beta:+.3g})",
+        label=f"ReLU(z {'+' if beta >= 0 else '−'} {abs(beta):.2f})",
+        value=lambda z: relu.value(z + beta),
+        slope=lambda z: relu.slope(z + beta),
+        formula=rf"\max(0, z {beta:+g})",
+        slope_formula=rf"1\ \text{{if}}\ z>{-beta:g},\ \text{{else}}\ 0",
+        kinks=(-beta,),
+    )
+
+
 # The colours are those of seaborn's "colorblind" palette, in an order that also differs in lightness.
 # Formulas: Hochreiter's ELU: Clevert, Unterthiner & Hochreiter, ICLR 2016, arXiv:1511.07289. GELU and SiLU:
 # Hendrycks & Gimpel, arXiv:1606.08415. Leaky ReLU: Maas, Hannun & Ng, ICML 2013 workshop.
@@ -256,7 +295,8 @@ for _entry in (
         r"\max(0, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0", 1.0, "#0173b2", "-", "o", (0.0,),
     ),
     Activation(
-        "leaky_relu", "leaky ReLU", _leaky, _leaky_slope,
+        "leaky_relu", "leaky ReLU",
+        lambda z: torch.nn.functional.leaky_relu(z, LEAK), lambda z: _leaky_slope(z, LEAK),
         r"\max(0.01 z, z)", r"1\ \text{if}\ z>0,\ \text{else}\ 0.01", 1.0, "#56b4e9",
         (0, (6, 1.5, 1.2, 1.5)), "v", (0.0,),
     ),

@@ -5,6 +5,7 @@ Every check returns the value it was given, so that it can stand where the value
 
 import itertools
 import math
+import numbers
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -39,9 +40,15 @@ def number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """A finite number with low <= value <= high and above < value < below; ends that are not given do not bind."""
-    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not real or not low <= value <= high or not above < value < below:  # type: ignore[operator]
+    """A finite number with low <= value <= high and above < value < below; ends that are not given do not bind.
+
+    True and False are no numbers; those of numpy are.
+    """
+    try:
+        found = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number beyond all floats
+        found = math.inf
+    if not (math.isfinite(found) and low <= found <= high and above < found < below):
         ends = [f"from {low:g}"] * (low > -math.inf) + [f"above {above:g}"] * (above > -math.inf)
         ends += [f"up to {high:g}"] * (high < math.inf) + [f"below {below:g}"] * (below < math.inf)
         raise ValueError(

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from course_utils import checks
+
 Bytes = npt.NDArray[np.uint8]
 
 SIDE: Final = 28
@@ -105,17 +107,11 @@ def load(
     Raises ValueError for an argument out of range, DataError for a file missing, cut short or altered.
     Source of the data: arXiv:1708.07747.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be 'train' or 'test', not {split!r}")
-    if type(size) is not int or size not in (28, 14):
-        raise ValueError(f"size must be 28 or 14, not {size!r}")
-    if count is not None and type(count) is not int:
-        raise ValueError(f"count must be a whole number or None, not {count!r}")
+    checks.among("split", split, IDX_FILES)
+    size = checks.among("size", checks.whole("size", size), (28, 14))
     train_images, images, labels = _course_copy(split) if folder is None else _originals(Path(folder), split)
-    if count is not None and not 1 <= count <= len(images):
-        raise ValueError(
-            f"count must be 1 to {len(images)} for the {split} split of this source, not {count}"
-        )
+    if count is not None:
+        count = checks.whole("count", count, 1, len(images), f"{split} pictures of this source")
     mean, deviation = _mean_and_deviation(train_images, size)
     pixels = torch.from_numpy(_block_sums(images[:count], size).astype(np.float32)) / _white(size)
     return Dataset(
@@ -126,6 +122,27 @@ def load(
         mean=mean,
         deviation=deviation,
     )
+
+
+def split(data: Dataset, count: int) -> tuple[Dataset, Dataset]:
+    """The first ``count`` examples, and the rest. ValueError unless both get at least one."""
+    count = checks.whole("count", count, 1, len(data) - 1)
+    first = replace(data, images=data.images[:count], labels=data.labels[:count])
+    return first, replace(data, images=data.images[count:], labels=data.labels[count:])
+
+
+def standardise_pixels(like: Dataset, *sets: Dataset, smallest: float = 0.05) -> list[Dataset]:
+    """Give every single pixel mean 0 and variance 1, by its own mean and deviation over the images of ``like``.
+
+    Pixels whose deviation is below ``smallest`` (above 0, in the unit of the images) are divided by ``smallest``
+    instead: they are nearly always black. Returns the sets, changed. ValueError for sets of another size.
+    """
+    checks.number("smallest", smallest, above=0)
+    mean, deviation = like.images.mean(0), like.images.std(0, correction=0).clamp(min=smallest)
+    for one in sets:
+        if one.images.shape[1] != len(mean):
+            raise ValueError(f"images of {len(mean)} pixels are asked for, got {one.images.shape[1]}")
+    return [replace(one, images=(one.images - mean) / deviation) for one in sets]
 
 
 def read_idx(path: Path, dimensions: int) -> Bytes:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from course_utils import checks
+
 __all__ = ["cpu_quota", "describe", "follow_quota", "processor_time", "threads"]
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -49,8 +51,8 @@ def follow_quota() -> None:
 @contextmanager
 def threads(count: int | None = None) -> Iterator[int]:
     """Run a block with ``count`` torch threads (default: as :func:`follow_quota`), then as before."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise ValueError(f"the number of threads must be a whole number of at least 1, got {count!r}")
+    if count is not None:
+        count = checks.whole("the number of threads", count)
     before = torch.get_num_threads()
     if count is None:
         follow_quota()

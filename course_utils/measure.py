@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from course_utils import activations, machine
+from course_utils import activations, checks, machine
 from course_utils.activations import Activation
 from course_utils.networks import Design, Networks, grid
 from course_utils.theory import Merging, middle_factor
@@ -183,7 +183,7 @@ def gradient_factor(
         ValueError: as :func:`profile`; no seed; fewer than one example.
     """
     designs = grid(activation=[activation], gain=gain, norm=norm, seed=list(seeds))
-    _at_least_one(examples, "examples")
+    checks.whole("examples", examples)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(examples, width, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (examples,), generator=generator)
@@ -216,9 +216,9 @@ def layer_norm_growth(
 
     Arguments and errors as :func:`gradient_factor`.
     """
-    _at_least_one(width, "width")
-    _at_least_one(depth, "depth")
-    _at_least_one(examples, "examples")
+    checks.whole("width", width)
+    checks.whole("depth", depth)
+    checks.whole("examples", examples)
     entry, factors = activations.get(activation), []
     for seed in seeds:
         generator = _generator(seed)
@@ -243,7 +243,7 @@ def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor
         ValueError: a width, number of layers or count below 1, or a seed below 0.
     """
     for number, name in ((width, "width"), (layers, "layers"), (count, "count")):
-        _at_least_one(number, name)
+        checks.whole(name, number)
     generator, step = _generator(seed), max(1, _WEIGHTS_AT_ONCE // width**2)
     logs = []
     with machine.threads(_THREADS):
@@ -300,10 +300,9 @@ def jacobian(
         ValueError: naming the argument, its value and what would be right.
     """
     Design(activation, gain=gain)
-    _at_least_one(depth, "depth")
-    _at_least_one(width, "width")
-    if not math.isfinite(start) or start <= 0:
-        raise ValueError(f"start must be a finite variance above 0, got {start!r}")
+    checks.whole("depth", depth)
+    checks.whole("width", width)
+    checks.number("start", start, above=0)
     entry, found = activations.get(activation), []
     with machine.threads(_THREADS), torch.no_grad():
         for seed in seeds:
@@ -364,11 +363,4 @@ def _norm(values: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 def _generator(seed: int) -> torch.Generator:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"a seed must be a whole number from 0, got {seed!r}")
-    return torch.Generator().manual_seed(seed)
-
-
-def _at_least_one(number: object, name: str) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return torch.Generator("cpu").manual_seed(checks.seed("a seed", seed))

@@ -18,7 +18,7 @@ from torch import Tensor
 from course_utils import activations
 from course_utils.activations import Activation
 
-__all__ = ["GAINS", "Design", "Networks", "Trace", "grid"]
+__all__ = ["GAINS", "Design", "Moments", "Networks", "Trace", "grid"]
 
 GAINS = {"he": math.sqrt(2.0), "xavier": 1.0, "pytorch": math.sqrt(1.0 / 3.0)}
 NORMS = ("none", "batch", "layer")
@@ -144,6 +144,23 @@ class _Run(NamedTuple):
     residual: bool
 
 
+@dataclass
+class Moments:
+    """What an optimiser keeps between its steps, shaped as the parameters.
+
+    Attributes:
+        kind: "sgd" or "adam" (AdamW keeps the same).
+        steps: how many it has taken.
+        first: the velocity of SGD; Adam's moving average of the gradient.
+        second: Adam's moving average of the squared gradient.
+    """
+
+    kind: str
+    steps: int
+    first: dict[str, Tensor]
+    second: dict[str, Tensor]
+
+
 class Networks:
     """N fully connected networks, inputs -> depth x width -> outputs, as stacked parameters.
 
@@ -168,6 +185,8 @@ class Networks:
             outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] where any
             network is normalised.
         running_mean, running_var: [depth, N, 1, width], used by batch norm in evaluation mode.
+        trained: epochs that :func:`course_utils.training.train` has begun with these networks; 0 at the start.
+        moments: what its optimiser keeps, for training that goes on; None at the start.
 
     Raises:
         ValueError: a size below 1, no design, another dtype.
@@ -215,6 +234,8 @@ class Networks:
             self.parameters[name] = tensor.to(device, dtype).contiguous().requires_grad_()
         self.running_mean = torch.zeros(shape, dtype=dtype, device=device)
         self.running_var = torch.ones(shape, dtype=dtype, device=device)
+        self.trained = 0
+        self.moments: Moments | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -279,23 +300,49 @@ class Networks:
                 "batch norm in training mode needs at least 2 examples: the variance of one is undefined"
             )
 
-    def _forward(self, x: Tensor, training: bool) -> Tensor:
-        """The program itself, without checks: x [B, inputs] finite, of the right dtype and device."""
-        ((_, h),) = collections.deque(self._layers(x, training), maxlen=1)  # keeps the last layer alone
+    def _forward(self, x: Tensor, training: bool, group: Tensor | None = None) -> Tensor:
+        """The program itself, without checks: x finite, of the right dtype and device; as :meth:`_layers`."""
+        ((_, h),) = collections.deque(
+            self._layers(x, training, group), maxlen=1
+        )  # keeps the last layer alone
         return self._last(h)
 
-    def _layers(self, x: Tensor, training: bool) -> Iterator[tuple[Tensor, Tensor]]:
-        """z and h, [N, B, width] each, of one hidden layer after the other."""
+    def _layers(
+        self, x: Tensor, training: bool, group: Tensor | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """z and h, [N, B, width] each, of one hidden layer after the other.
+
+        x [B, inputs]: the same examples for all networks. With ``group`` [N], x [groups, B, inputs]: network i sees
+        x[group[i]].
+        """
         biases, hidden = self.parameters["bias"].unbind(0), self.parameters["hidden"].unbind(0)
-        # One large product serves the first layer of all networks: they see the same examples.
-        first = torch.addmm(biases[0].view(-1), x, self.parameters["first"])
-        stream = first.view(len(x), len(self), self.width).transpose(0, 1)
+        stream = self._first(x if group is None or len(x) > 1 else x[0], biases[0], group)
         for layer in range(self.depth):
             z = self._normalise(stream, layer, training) if "scale" in self.parameters else stream
             h = self._activate(z)
             yield z, h
             if layer + 1 < self.depth:
                 stream = self._carry(stream, torch.baddbmm(biases[layer + 1], h, hidden[layer]))
+
+    def _first(self, x: Tensor, bias: Tensor, group: Tensor | None) -> Tensor:
+        """The first layer's x W + b, [N, B, width]; x, group as in :meth:`_layers`, x [B, inputs] for one group."""
+        weights = self.parameters["first"]
+        if group is None or x.ndim == 2:  # one large product serves all networks: they see the same examples
+            z = torch.addmm(bias.view(-1), x, weights)
+            return z.view(len(x), len(self), self.width).transpose(0, 1)
+        # One large product for each group.
+        order, sizes = group.argsort(stable=True), group.bincount(minlength=len(x)).tolist()
+        sorted_ = weights.view(self.inputs, len(self), self.width)[:, order]
+        if len(set(sizes)) == 1:
+            columns = sorted_.view(self.inputs, len(x), -1).transpose(0, 1)
+            z = torch.bmm(x, columns).view(*x.shape[:2], sizes[0], self.width).transpose(1, 2).flatten(0, 1)
+        else:
+            products = [
+                (mine @ columns.reshape(self.inputs, -1)).view(len(mine), -1, self.width).transpose(0, 1)
+                for mine, columns in zip(x, sorted_.split_with_sizes(sizes, 1), strict=True)
+            ]
+            z = torch.cat(products)
+        return z[order.argsort()] + bias
 
     def _carry(self, before: Tensor, fresh: Tensor) -> Tensor:
         """The next layer's h W + b, [N, B, width]: ``fresh``, and where there are residual paths ``before``, too."""

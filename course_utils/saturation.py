@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, networks
+from course_utils import activations, checks, networks
 from course_utils.activations import Activation
 
 __all__ = [
@@ -46,7 +46,7 @@ def unusable(activation: str | Activation, z: Tensor, threshold: float = THRESHO
     Leaky ReLU's slope of 0.01 is not below 0.01. ValueError for an unknown activation or a threshold that is
     not a finite number above 0.
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     return activations.get(activation).derivative(z).abs() < threshold
 
 
@@ -60,7 +60,7 @@ def unusable_intervals(
     unusable to infinity. For the sigmoid at 0.01: (-inf, -4.585) and (4.585, inf). A search is done once for
     each activation and threshold. Errors as :func:`unusable`.
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     return list(_intervals(activations.get(activation), threshold))
 
 
@@ -156,8 +156,8 @@ def observed_density(z: Tensor, reach: float = 6.0, bins: int = 48) -> tuple[Ten
     centres [bins] and density [seeds, bins], float64, per unit of z. ValueError for a reach or a number of
     bins that is not above 0.
     """
-    if reach <= 0 or bins < 1:
-        raise ValueError(f"reach and bins must be above 0, got {reach!r} and {bins!r}")
+    checks.number("reach", reach, above=0)
+    checks.whole("bins", bins)
     width = 2 * reach / bins
     counts = torch.stack([torch.histc(row.float(), bins, -reach, reach) for row in z.flatten(1)]).double()
     return torch.arange(bins, dtype=torch.float64) * width - reach + width / 2, counts / z[0].numel() / width
@@ -204,7 +204,7 @@ def layer_shares(
         deviation of that layer's z over images and units), mean (of the same), share (of all pairs of image
         and unit) and square (mean of phi'^2 over them).
     """
-    _check_threshold(threshold)
+    checks.number("threshold", threshold, above=0)
     entries = [activations.get(name) for name in names]
     rows = []
     for gain in gains:
@@ -227,8 +227,7 @@ def mean_square_slope(activation: str | Activation, scale: float) -> float:
     activation contributes to the squared gradient: Poole et al., NeurIPS 2016, arXiv:1606.05340. ValueError
     for a bad scale.
     """
-    if not math.isfinite(scale) or scale <= 0:
-        raise ValueError(f"scale must be finite and above 0, got {scale!r}")
+    checks.number("scale", scale, above=0)
     entry = activations.get(activation)
     bounds = [-12 * scale, *(k for k in entry.kinks if abs(k) < 12 * scale), 12 * scale]
     total = 0.0
@@ -270,12 +269,9 @@ def zero_from(
     Raises:
         ValueError: another side or dtype; a derivative that is not 0 at ``reach``, or is 0 already near 0.
     """
-    if side not in (1, -1):
-        raise ValueError(f"side must be 1 or -1, got {side!r}")
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
-    if not math.isfinite(reach) or reach <= 1:
-        raise ValueError(f"reach must be a finite number above 1, got {reach!r}")
+    checks.among("side", side, (1, -1))
+    checks.among("dtype", dtype, (torch.float32, torch.float64))
+    checks.number("reach", reach, above=1)
     entry = activations.get(activation)
     slope = derivative or (lambda z: autograd_derivative(entry, z))
 
@@ -319,11 +315,6 @@ def _numbers(value: Floats) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().to("cpu", torch.float64)
     return torch.as_tensor(np.asarray(value, dtype=np.float64))
-
-
-def _check_threshold(threshold: float) -> None:
-    if isinstance(threshold, bool) or not math.isfinite(threshold) or threshold <= 0:
-        raise ValueError(f"threshold must be a finite number above 0, got {threshold!r}")
 
 
 def _check_images(images: Tensor) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_utils import activations
+from course_utils import activations, checks
 from course_utils.activations import Activation
 from course_utils.networks import GAINS
 
@@ -142,7 +142,7 @@ def gaussian_mean(
     Raises:
         ValueError: a variance below 0, NaN or infinite; a function that returns NaN.
     """
-    _at_least_zero(variance, "variance")
+    checks.number("variance", variance, 0)
     if variance == 0:
         return float(function(torch.zeros(1, dtype=torch.float64)))
     return float(_integrate(lambda z: function(z).unsqueeze(0), variance, kinks)[0])
@@ -154,7 +154,7 @@ def moments(activation: str | Activation, variance: float = 1.0) -> Moments:
 
     A variance of 0 gives the limit: ReLU's E[phi'^2] is 1/2 there, as at any other variance.
     """
-    _at_least_zero(variance, "variance")
+    checks.number("variance", variance, 0)
     return _moments(activations.get(activation), max(float(variance), _LOW))
 
 
@@ -193,7 +193,7 @@ def fixed_variance(activation: str | Activation, gain: float | str, start: float
     """
     size = _gain(gain)
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     q = size**2 if start is None else float(start)
     if start == 0:
         raise ValueError("start must be above 0: it is the variance in the first layer")
@@ -304,8 +304,8 @@ def born_dead(width: int, hidden_layers: int) -> float:
     2020, arXiv:1903.06733). For many inputs it is an upper bound of the probability that the network is a
     constant. ValueError unless both are whole numbers of at least 1.
     """
-    _whole(width, "width")
-    _whole(hidden_layers, "hidden_layers")
+    checks.whole("width", width)
+    checks.whole("hidden_layers", hidden_layers)
     return -math.expm1(hidden_layers * math.log1p(-(0.5**width)))
 
 
@@ -317,8 +317,8 @@ def log_norm_variance(width: int, layers: int) -> float:
     variance 5 / width. The log is asymptotically Gaussian (Hanin & Nica, 2020, arXiv:1812.05994). ValueError
     unless both are whole numbers of at least 1.
     """
-    _whole(width, "width")
-    _whole(layers, "layers")
+    checks.whole("width", width)
+    checks.whole("layers", layers)
     return 5 * layers / width
 
 
@@ -339,7 +339,7 @@ def jacobian_spread(
     order; from Pennington, Schoenholz & Ganguli, NeurIPS 2017, arXiv:1711.04735. Errors as :func:`moments`;
     layers at least 1.
     """
-    _whole(layers, "layers")
+    checks.whole("layers", layers)
     found = moments(activation, variance)
     return layers * (found.slope_fourth / found.slope_square**2 - (1 if orthogonal else 0))
 
@@ -367,12 +367,11 @@ def profile(
         ValueError: as :func:`fixed_variance`; depth below 1; another norm; a bias_variance below 0.
     """
     size, entry = _gain(gain), activations.get(activation)
-    _whole(depth, "depth")
-    _at_least_zero(bias_variance, "bias_variance")
-    if norm not in ("none", "batch"):
-        raise ValueError(f"unknown normalisation {norm!r}; known are: none, batch")
+    checks.whole("depth", depth)
+    checks.number("bias_variance", bias_variance, 0)
+    checks.among("normalisation", norm, ("none", "batch"))
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     if norm == "batch":
         found, growth = moments(entry), batch_norm_growth(entry)
         square, slopes = [1.0] * depth, [growth] * depth
@@ -419,11 +418,10 @@ def merging(
         ValueError: as :func:`fixed_variance`; depth below 1; a correlation outside [-1, 1].
     """
     size, entry = _gain(gain), activations.get(activation)
-    _whole(depth, "depth")
-    if not -1 <= correlation <= 1:
-        raise ValueError(f"a correlation lies between -1 and 1, got {correlation!r}")
+    checks.whole("depth", depth)
+    checks.number("correlation", correlation, -1, 1)
     if start is not None:
-        _at_least_zero(start, "start")
+        checks.number("start", start, 0)
     q = size**2 if start is None else float(start)
     if q == 0:
         raise ValueError("two inputs have no distance when all z are 0; give a gain and a start above 0")
@@ -537,16 +535,4 @@ def _gain(gain: float | str) -> float:
         if gain not in GAINS:
             raise ValueError(f"unknown gain {gain!r}; give a number or one of: {', '.join(GAINS)}")
         return GAINS[gain]
-    _at_least_zero(gain, "gain")
-    return float(gain)
-
-
-def _at_least_zero(number: object, name: str) -> None:
-    good = isinstance(number, int | float | np.number) and not isinstance(number, bool)
-    if not good or not math.isfinite(number) or number < 0:  # type: ignore[arg-type, operator]
-        raise ValueError(f"{name} must be a finite number from 0, got {number!r}")
-
-
-def _whole(number: object, name: str) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
+    return float(checks.number("gain", gain, 0))

@@ -1,23 +1,28 @@
-"""Training: momentum SGD for many networks at once, each with its own learning rate, and a tidy history."""
+"""Training: SGD or Adam for many networks at once, each with its own learning rate and order, and a tidy history."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from course_utils import machine, progress
+from course_utils import checks, machine, progress
 from course_utils.data import Dataset
-from course_utils.networks import Networks, all_finite
+from course_utils.networks import Moments, Networks, all_finite
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["History", "evaluate", "train"]
+__all__ = ["OPTIMISERS", "History", "evaluate", "train"]
+
+OPTIMISERS = ("sgd", "adam", "adamw")
+MOMENTUM = 0.9  # of SGD, unless told otherwise
+BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam, as torch.optim.Adam; Kingma & Ba, ICLR 2015, arXiv:1412.6980
+DECAY = 0.01  # of AdamW, as torch.optim.AdamW; Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,28 @@ def train(
     test: Dataset | None = None,
     epochs: int = 1,
     batch_size: int = 250,
-    momentum: float = 0.9,
-    order_seed: int = 0,
+    momentum: float = MOMENTUM,
+    order_seed: int | Sequence[int] = 0,
+    optimiser: str = "sgd",
+    weight_decay: float = DECAY,
+    more: bool = False,
     watch: Callable[[Networks, int], object] | None = None,
 ) -> History:
-    """Train all networks by SGD with momentum on the cross-entropy, in place.
+    """Train all networks on the cross-entropy, in place, each with its design's learning rate.
 
-    A step is v <- momentum * v + gradient, w <- w - learning_rate * v (as torch.optim.SGD). All networks see
-    the same batches in the same order, drawn anew each epoch by a generator seeded with ``order_seed``: arms
-    are compared on equal terms, and the spread over seeds is the spread over initial weights. The examples
-    of an epoch that do not fill a batch are left out. A network whose loss is no longer finite is reported
-    as diverged; its neighbours are not touched.
+    Optimisers, as in torch.optim: "sgd", with momentum: v <- momentum * v + gradient, w <- w - learning_rate * v;
+    "adam", betas 0.9 and 0.999, eps 1e-8; "adamw", the same after w <- (1 - learning_rate * weight_decay) * w for
+    all parameters, biases, too.
+
+    The order of the examples is drawn anew each epoch by a generator seeded with ``order_seed``. One number: all
+    networks see the same batches. A sequence: network i sees the order ``order_seed[i]``, so that the arms of one
+    seed can share an order and the spread over seeds is one over weights and orders. The examples of an epoch that
+    do not fill a batch are left out. A network whose loss is no longer finite is reported as diverged; its
+    neighbours are not touched.
+
+    Networks are trained once; ``more=True`` goes on: the optimiser keeps its velocity or moments (unless it is
+    another one than before: then it starts with none), and each order goes on with its next epoch, so that two runs
+    of one epoch are one run of two. The history tells of this run alone and counts from 0 again.
 
     Args:
         networks: changed in place.
@@ -88,46 +104,50 @@ def train(
         test: examples for test_loss and test_accuracy; default: those columns are NaN.
         epochs: at least 1.
         batch_size: 1 ... len(data); default 250.
-        momentum: 0 <= momentum < 1; default 0.9. 0 is plain SGD.
-        order_seed: seed of the order of the examples; default 0.
+        momentum: of "sgd" alone, 0 <= momentum < 1; default 0.9. 0 is plain SGD.
+        order_seed: seed of the order of the examples, or one for each network; default 0.
+        optimiser: "sgd" (default), "adam" or "adamw".
+        weight_decay: of "adamw" alone, at least 0; default 0.01.
+        more: go on with networks that were trained before; default False.
         watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
             while training goes on; what it returns is ignored. Default: nobody watches.
 
     Raises:
-        ValueError: naming the argument, its value and what would be right.
+        ValueError: naming the argument, its value and what would be right; also for networks that were trained
+            before, without ``more``, and for a momentum or weight_decay that the optimiser does not use.
     """
     import pandas as pd
 
-    x, y = _check_run(networks, data, test, epochs, batch_size, momentum)
-    if isinstance(order_seed, bool) or not isinstance(order_seed, int) or not 0 <= order_seed < 2**63:
-        raise ValueError(f"order_seed must be a whole number from 0 to 2**63 - 1, got {order_seed!r}")
-    steps = epochs * (len(x) // batch_size)
-    rate, velocity = _rates(networks), {name: torch.zeros_like(p) for name, p in networks.parameters.items()}
+    _check_method(networks, optimiser, momentum, weight_decay, more)
+    x, y = _check_run(networks, data, test, epochs, batch_size)
+    orders = _Orders.of(order_seed, len(networks), networks.device)
+    steps = len(x) // batch_size
+    update = _Update(networks, optimiser, momentum, weight_decay)
     l1 = (
         _per_design(networks, [d.l1 for d in networks.designs])
         if any(d.l1 for d in networks.designs)
         else None
     )
-    losses = torch.empty(steps, len(networks), dtype=networks.dtype, device=networks.device)
+    losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1)
     rows = [_record(networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
         watch(networks, 0)
     with machine.threads():
-        batches = _batches(len(x), batch_size, epochs, order_seed)
+        batches = orders.batches(len(x), batch_size, networks.trained, epochs)
         for step, batch in enumerate(
-            progress.bar(batches, f"training {len(networks)} networks", total=steps)
+            progress.bar(batches, f"training {len(networks)} networks", total=len(losses))
         ):
+            if step % steps == 0:
+                networks.trained += 1
             batch = batch.to(networks.device)
-            losses[step] = _step(networks, x[batch], y[batch], rate, velocity, momentum, l1)
-            if (step + 1) % (steps // epochs) == 0:
-                recent = losses[step + 1 - steps // epochs : step + 1].cpu()
-                _note_divergence(diverged_at, recent, step + 1 - len(recent))
-                rows.append(
-                    _record(networks, test, (step + 1) // len(recent), step + 1, recent.mean(0), diverged_at)
-                )
+            losses[step] = _step(networks, x[batch], y[batch], orders.group, update, l1)
+            if (step + 1) % steps == 0:
+                epoch, recent = (step + 1) // steps, losses[step + 1 - steps : step + 1].cpu()
+                _note_divergence(diverged_at, recent, step + 1 - steps)
+                rows.append(_record(networks, test, epoch, step + 1, recent.mean(0), diverged_at))
                 if watch is not None:
-                    watch(networks, (step + 1) // len(recent))
+                    watch(networks, epoch)
     return History(pd.concat(rows, ignore_index=True), losses.cpu(), diverged_at)
 
 
@@ -144,54 +164,107 @@ def evaluate(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
         for start in range(0, len(x), chunk):
             labels = y[start : start + chunk]
             outputs = networks(x[start : start + chunk])
-            loss += _cross_entropy(outputs, labels).sum(1).cpu()
+            loss += _cross_entropy(outputs, labels.expand(len(networks), -1)).sum(1).cpu()
             right = (outputs.argmax(-1) == labels).to(outputs.dtype)
             hits += torch.where(outputs.isfinite().all(-1), right, math.nan).sum(1).cpu()
     return loss / len(x), hits / len(x)
 
 
-def _step(
-    networks: Networks,
-    x: Tensor,
-    y: Tensor,
-    rate: dict[str, Tensor],
-    velocity: dict[str, Tensor],
-    momentum: float,
-    l1: Tensor | None,
-) -> Tensor:
-    """One SGD step of all networks on the batch x [B, inputs], y [B]; the losses [N], penalty apart, before the
-    step. l1 [N] are the weights of the penalty; None: no network has one.
+@dataclass(frozen=True)
+class _Orders:
+    """The different orders of a run, and which of them each network follows.
+
+    ``seeds``: each once. ``group``: [N], the network's place in ``seeds``.
     """
-    parameters = networks.parameters
+
+    seeds: list[int]
+    group: Tensor
+
+    @classmethod
+    def of(cls, order_seed: int | Sequence[int], count: int, device: torch.device) -> _Orders:
+        """The orders of ``count`` networks, from the argument of :func:`train`, checked."""
+        if isinstance(order_seed, Iterable) and not isinstance(order_seed, str):
+            each = [checks.seed("each order_seed", seed) for seed in order_seed]
+            if len(each) != count:
+                raise ValueError(
+                    f"order_seed must be one number, or one for each of the {count} networks, got {len(each)}"
+                )
+        else:
+            each = [checks.seed("order_seed", order_seed)] * count
+        seeds = list(dict.fromkeys(each))
+        return cls(seeds, torch.tensor([seeds.index(seed) for seed in each], device=device))
+
+    def batches(self, count: int, batch_size: int, done: int, epochs: int) -> Iterator[Tensor]:
+        """Indices [orders, batch_size] of each batch of ``count`` examples, for ``epochs`` epochs after ``done`` ones.
+
+        Every epoch has new orders and leaves an incomplete batch out.
+        """
+        generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
+        for epoch in range(done + epochs):
+            order = torch.stack([torch.randperm(count, generator=generator) for generator in generators])
+            if epoch >= done:
+                yield from order[:, : count - count % batch_size].unflatten(1, (-1, batch_size)).unbind(1)
+
+
+class _Update:
+    """One step of the optimiser for all networks, each with its own learning rate; what it keeps is the networks'."""
+
+    def __init__(self, networks: Networks, optimiser: str, momentum: float, weight_decay: float) -> None:
+        self.optimiser, self.momentum, self.weight_decay = optimiser, momentum, weight_decay
+        self.rate, kind = _rates(networks), optimiser.removesuffix("w")
+        if networks.moments is None or networks.moments.kind != kind:
+            first, second = (
+                {name: torch.zeros_like(p, requires_grad=False) for name, p in networks.parameters.items()}
+                for _ in range(2)
+            )
+            networks.moments = Moments(kind, 0, first, second if kind == "adam" else {})
+        self.moments = networks.moments
+
+    def __call__(self, parameters: dict[str, Tensor], gradients: Sequence[Tensor]) -> None:
+        """Change the parameters in place."""
+        self.moments.steps += 1
+        for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+            first, rate = self.moments.first[name], self.rate[name]
+            if self.optimiser == "sgd":
+                torch.add(gradient, first, alpha=self.momentum, out=first)
+                parameter.addcmul_(first, rate, value=-1)
+                continue
+            if self.optimiser == "adamw":
+                parameter.mul_(1 - rate * self.weight_decay)
+            second = self.moments.second[name]
+            bias = [1 - beta**self.moments.steps for beta in BETAS]
+            first.lerp_(gradient, 1 - BETAS[0])
+            second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+            scale = second.sqrt().div_(math.sqrt(bias[1])).add_(EPS)
+            parameter.addcmul_(first.div(scale), rate, value=-1 / bias[0])
+
+
+def _step(
+    networks: Networks, x: Tensor, y: Tensor, group: Tensor, update: _Update, l1: Tensor | None
+) -> Tensor:
+    """One step of all networks on the batches x [orders, B, inputs], y [orders, B], network i on those of order group[i].
+
+    The losses [N], penalty apart, before the step. l1 [N] are the weights of the penalty; None: no network has one.
+    """
+    parameters, labels = networks.parameters, y[group]
     if l1 is None:
-        loss = _cross_entropy(networks._forward(x, training=True), y).mean(1)
+        loss = _cross_entropy(networks._forward(x, training=True, group=group), labels).mean(1)
         minimised = loss
     else:
-        layers = [h for _, h in networks._layers(x, training=True)]
-        loss = _cross_entropy(networks._last(layers[-1]), y).mean(1)
+        layers = [h for _, h in networks._layers(x, training=True, group=group)]
+        loss = _cross_entropy(networks._last(layers[-1]), labels).mean(1)
         minimised = loss + l1 * torch.stack([h.abs().sum(2).mean(1) for h in layers]).sum(0)
     # The networks share no parameter, so the gradient of the sum holds each network's own gradient.
     gradients = torch.autograd.grad(minimised.sum(), list(parameters.values()), materialize_grads=True)
     with torch.no_grad():
-        for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-            torch.add(gradient, velocity[name], alpha=momentum, out=velocity[name])
-            parameter.addcmul_(velocity[name], rate[name], value=-1)
+        update(parameters, gradients)
     return loss.detach()
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy in nats of each example, [N, B], for outputs [N, B, classes] and labels [B]."""
-    every = labels.expand(len(outputs), -1)
+    """Cross-entropy in nats of each example, [N, B], for outputs [N, B, classes] and labels [N, B]."""
     # Classes on the middle axis: torch then works through the examples, not through ten numbers at a time.
-    return torch.nn.functional.cross_entropy(outputs.transpose(1, 2), every, reduction="none")
-
-
-def _batches(count: int, batch_size: int, epochs: int, seed: int) -> Iterator[Tensor]:
-    """Indices [batch_size] of each batch; every epoch has a new order and leaves an incomplete batch out."""
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        order = torch.randperm(count, generator=generator)
-        yield from order[: count - count % batch_size].view(-1, batch_size)
+    return torch.nn.functional.cross_entropy(outputs.transpose(1, 2), labels, reduction="none")
 
 
 def _rates(networks: Networks) -> dict[str, Tensor]:
@@ -277,21 +350,35 @@ def _on_device(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
     return x.to(networks.device, networks.dtype), y.to(networks.device, torch.int64)
 
 
+def _check_method(
+    networks: Networks, optimiser: str, momentum: float, weight_decay: float, more: bool
+) -> None:
+    """The arguments of :func:`train` that say how to step."""
+    checks.among("optimiser", optimiser, OPTIMISERS)
+    checks.number("momentum", momentum, 0, below=1)
+    if optimiser != "sgd" and momentum != MOMENTUM:
+        raise ValueError(
+            f"momentum is used by sgd alone ({optimiser} has betas {BETAS}); leave it out, got {momentum!r}"
+        )
+    checks.number("weight_decay", weight_decay, 0)
+    if optimiser != "adamw" and weight_decay != DECAY:
+        raise ValueError(f"weight_decay is used by adamw alone; leave it out, got {weight_decay!r}")
+    if not checks.flag("more", more) and networks.trained:
+        raise ValueError(
+            f"these networks were trained for {networks.trained} epochs before; build them anew, or give more=True "
+            "to go on with their weights"
+        )
+
+
 def _check_run(
-    networks: Networks, data: Dataset, test: Dataset | None, epochs: int, batch_size: int, momentum: float
+    networks: Networks, data: Dataset, test: Dataset | None, epochs: int, batch_size: int
 ) -> tuple[Tensor, Tensor]:
-    """Every argument of :func:`train`; hands back the checked images and labels."""
+    """What :func:`train` is to train on; hands back the checked images and labels."""
     if test is not None:
         _on_device(networks, test)
     x, y = _on_device(networks, data)
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= len(data):
-        raise ValueError(
-            f"batch_size must be a whole number from 1 to the {len(data)} examples, got {batch_size!r}"
-        )
+    checks.whole("epochs", epochs)
+    checks.whole("batch_size", batch_size, 1, len(data), "examples")
     if networks.normalised and batch_size == 1:
         raise ValueError("batch norm in training mode needs a batch_size of at least 2, got 1")
-    if isinstance(momentum, bool) or not isinstance(momentum, int | float) or not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be a number from 0 up to but not including 1, got {momentum!r}")
     return x, y

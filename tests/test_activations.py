@@ -1,7 +1,9 @@
 """Activations against independent formulas, autograd, differences and the float32 facts of claim C07."""
 
 import dataclasses
+import inspect
 import math
+import re
 
 import hypothesis.extra.numpy as hnp
 import mpmath as mp
@@ -305,14 +307,87 @@ def test_a_look_that_differs_in_one_thing_is_taken(registry, same):
     assert activations.names() == [*NAMES, "cube"]
 
 
-@pytest.mark.parametrize(("name", "slope"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0)])
-def test_the_slope_at_a_kink_is_autograds(name, slope):
+RELATIVES = [
+    *[activations.leaky(slope) for slope in (0, 0.3, 1)],
+    *[activations.shifted(beta) for beta in (-0.4, 0.0, 1.3)],
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "entry", [*activations.registered(), *RELATIVES, *[e.steeper(3.0) for e in activations.registered()]],
+    ids=lambda entry: entry.name,
+)  # fmt: skip
+def test_slopes_at_and_beside_kinks_are_autograds(entry, dtype):
+    """Alone, and in a long row, which torch computes by another path."""
+    kinks = torch.tensor([*entry.kinks, 0.0, -0.0], dtype=dtype)
+    beside = [torch.nextafter(kinks, torch.full_like(kinks, end)) for end in (-math.inf, math.inf)]
+    near = torch.cat([kinks, *beside, kinks - 1e-6, kinks + 1e-6, kinks - 0.7, kinks + 0.7])
+    tight = dict.fromkeys(("rtol", "atol"), 4 * torch.finfo(dtype).eps)
+    for z in (near, near.repeat(40)):
+        torch.testing.assert_close(entry.derivative(z), autograd(entry, z), **tight)
+    for z in near:
+        torch.testing.assert_close(entry.derivative(z), autograd(entry, z), **tight)
+
+
+@pytest.mark.parametrize(
+    ("entry", "slope"),
+    [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0), (activations.leaky(0.25), 0.25), (activations.shifted(0.0), 0.0)],
+)  # fmt: skip
+def test_the_slope_at_a_kink(entry, slope):
     for zero in (torch.zeros(3), -torch.zeros(3)):
-        for found in (
-            activations.get(name).derivative(zero),
-            autograd(activations.get(name), zero),
+        assert activations.get(entry).derivative(zero).tolist() == torch.full((3,), slope).tolist()
+
+
+def test_no_piece_is_cut_by_a_clamp():
+    """What torch's clamp passes back at its bound has changed between versions, and no documentation names it."""
+    source = inspect.getsource(activations)
+    assert not re.search(r"\.(clamp|clip|hardtanh|maximum|minimum|fmax|fmin|max|min|relu6)\w*\(", source)
+
+
+class TestRelatives:
+    """Leaky and shifted ReLUs."""
+
+    def test_say_what_they_are(self):
+        up, down, half = activations.shifted(1.3), activations.shifted(-0.4), activations.leaky(0.25)
+        assert (up.name, up.label, up.kinks) == ("relu(z+1.3)", "ReLU(z + 1.30)", (-1.3,))
+        assert (down.name, down.label, down.kinks) == ("relu(z-0.4)", "ReLU(z − 0.40)", (0.4,))
+        assert (up.formula, down.formula) == (r"\max(0, z +1.3)", r"\max(0, z -0.4)")
+        assert r"z>-1.3" in up.slope_formula and r"z>0.4" in down.slope_formula
+        assert activations.shifted(0.0).label == "ReLU(z + 0.00)"
+        assert (half.name, half.label) == ("leaky_relu(0.25)", "leaky ReLU, leak 0.25")
+        assert half.formula == r"\max(0.25 z, z)" and half.slope_formula.endswith(" 0.25")
+        assert not {up.name, down.name, half.name} & set(activations.names())
+
+    def test_values(self):
+        z = torch.linspace(-2, 2, 9, dtype=torch.float64)
+        assert torch.equal(activations.leaky(0.0)(z), torch.relu(z))
+        assert torch.equal(activations.leaky(1)(z), z)
+        assert torch.equal(activations.leaky(0.3)(z), torch.where(z > 0, z, 0.3 * z))
+        assert torch.equal(
+            activations.leaky(0.3).derivative(z), torch.where(z > 0, 1, torch.full_like(z, 0.3))
+        )
+        assert torch.equal(activations.shifted(0.5)(z), torch.relu(z + 0.5))
+
+    @pytest.mark.parametrize("entry", RELATIVES, ids=lambda entry: entry.name)
+    def test_keep_nan_dtype_and_a_lone_number(self, entry):
+        for dtype in (torch.float32, torch.float64):
+            z = torch.tensor(math.nan, dtype=dtype)
+            for found in (entry(z), entry.derivative(z)):
+                assert found.isnan() and found.dtype == dtype and found.shape == ()
+
+    @pytest.mark.parametrize("bad", ["1", True, math.nan, math.inf, None])
+    def test_refuse_what_is_no_number(self, bad):
+        for make in (activations.shifted, activations.leaky):
+            with pytest.raises(ValueError, match=f"must be a finite number.*, got {bad!r}"):
+                make(bad)
+
+    @pytest.mark.parametrize("bad", [-0.1, 1.1])
+    def test_a_leak_lies_between_0_and_1(self, bad):
+        with pytest.raises(
+            ValueError, match=f"the slope below zero must be a finite number from 0 and up to 1, got {bad}"
         ):
-            torch.testing.assert_close(found, torch.full((3,), slope))
+            activations.leaky(bad)
 
 
 def test_formula_table_has_a_line_for_each():

@@ -189,14 +189,16 @@ def test_a_dataset_is_frozen_and_prints_short() -> None:
 
 @pytest.mark.parametrize("split", ["valid", "", "Train", None, 0, ["train"]])
 def test_bad_split(split: Any) -> None:
-    with pytest.raises(ValueError, match="split must be 'train' or 'test', not ") as caught:
+    with pytest.raises(ValueError, match=r"unknown split .*; known are: train, test") as caught:
         load(split)
     assert repr(split) in str(caught.value)
 
 
 @pytest.mark.parametrize("size", [0, 7, 15, -28, 28.0, "28", None, True])
 def test_bad_size(size: Any) -> None:
-    with pytest.raises(ValueError, match="size must be 28 or 14, not ") as caught:
+    with pytest.raises(
+        ValueError, match=r"unknown size .*; known are: 28, 14|size must be a whole number"
+    ) as caught:
         load(size=size)
     assert repr(size) in str(caught.value)
 
@@ -206,15 +208,53 @@ def test_bad_size(size: Any) -> None:
                                       ("test", 2_001, 2_000), ("test", 0, 2_000)],
 )  # fmt: skip
 def test_count_out_of_range(split: str, count: int, available: int) -> None:
-    with pytest.raises(ValueError, match=rf"count must be 1 to {available} .*{split}.*, not {count}$"):
+    with pytest.raises(
+        ValueError, match=rf"count must be a whole number from 1 to the {available} {split} .*, got {count}$"
+    ):
         load(split, count=count)
 
 
 @pytest.mark.parametrize("count", [True, False, 1.5, 10.0, "10"])
 def test_count_of_the_wrong_type(count: Any) -> None:
-    with pytest.raises(ValueError, match="count must be a whole number or None, not ") as caught:
+    with pytest.raises(ValueError, match="count must be a whole number") as caught:
         load(count=count)
     assert repr(count) in str(caught.value)
+
+
+# Parts of it
+
+
+def toy(seed: int = 0, inputs: int = 6) -> Dataset:
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = torch.randn(60, inputs, generator=generator), torch.arange(60) % 10
+    return Dataset(images, labels, "train", 28, 0.0, 1.0)
+
+
+def test_split() -> None:
+    first, rest = data.split(toy(), 50)
+    assert len(first) == 50 and torch.equal(torch.cat([first.images, rest.images]), toy().images)
+    assert torch.equal(torch.cat([first.labels, rest.labels]), toy().labels)
+    assert [[len(part) for part in data.split(toy(), count)] for count in (1, 59)] == [[1, 59], [59, 1]]
+    for bad in (0, 60, 2.0, True):
+        with pytest.raises(ValueError, match="count must be a whole number from 1 to 59, got"):
+            data.split(toy(), bad)  # type: ignore[arg-type]
+
+
+def test_standardise_pixels() -> None:
+    one, two = toy(), toy(seed=1)
+    one.images[:, 5] = 0.25  # a pixel that never changes
+    first, second = data.standardise_pixels(one, one, two)
+    assert torch.allclose(first.images.mean(0), torch.zeros(6), atol=1e-5)
+    assert torch.allclose(first.images[:, :5].std(0, correction=0), torch.ones(5), atol=1e-5)
+    assert torch.equal(first.images[:, 5], torch.zeros(60)) and second.images.isfinite().all()
+    assert torch.allclose(second.images[:, 5], (two.images[:, 5] - 0.25) / 0.05)
+    assert data.standardise_pixels(one) == []
+    (raw,) = data.standardise_pixels(one, one, smallest=4.0)  # all deviations are below
+    assert torch.allclose(raw.images, (one.images - one.images.mean(0)) / 4)
+    with pytest.raises(ValueError, match="6 pixels"):
+        data.standardise_pixels(one, toy(inputs=7))
+    with pytest.raises(ValueError, match="smallest must be a finite number above 0, got 0"):
+        data.standardise_pixels(one, one, smallest=0)
 
 
 # A broken copy
@@ -415,7 +455,7 @@ def test_folder_of_originals(originals: tuple[Path, Any], split: str, as_type: A
 
 def test_count_ends_where_the_originals_end(originals: tuple[Path, Any]) -> None:
     assert len(load(count=30, folder=originals[0])) == 30
-    with pytest.raises(ValueError, match="count must be 1 to 30 "):
+    with pytest.raises(ValueError, match="count must be a whole number from 1 to the 30 "):
         load(count=31, folder=originals[0])
 
 

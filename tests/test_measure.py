@@ -395,10 +395,12 @@ def test_sizes_that_are_none(bad: object) -> None:
         with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, got {bad!r}"):
             call()
     if bad is not True and bad != 0:
-        with pytest.raises(ValueError, match=f"a seed must be a whole number from 0, got {bad!r}"):
+        with pytest.raises(
+            ValueError, match=f"a seed must be a whole number from 0 to {2**63 - 1}, got {bad!r}"
+        ):
             measure.log_norm(3, 3, seed=bad)
     for start in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match=f"start must be a finite variance above 0, got {start}"):
+        with pytest.raises(ValueError, match=f"start must be a finite number above 0, got {start}"):
             measure.jacobian("relu", 1.0, start=start)
 
 

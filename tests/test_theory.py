@@ -532,7 +532,7 @@ def test_other_clear_errors() -> None:
     with pytest.raises(ValueError, match="correlation"):
         theory.merging("relu", 1.0, 4, correlation=1.5)
     for correlation in (-1.0001, 1.0001, math.nan):
-        with pytest.raises(ValueError, match=f"between -1 and 1, got {correlation}"):
+        with pytest.raises(ValueError, match=f"a finite number from -1 and up to 1, got {correlation}"):
             theory.merging("relu", 1.0, 4, correlation=correlation)
     for gain, start in ((0.0, None), (1.0, 0.0)):
         with pytest.raises(ValueError, match="two inputs have no distance when all z are 0"):

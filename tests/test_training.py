@@ -1,5 +1,6 @@
 """Training of many networks at once against torch.optim.SGD on one network at a time; the bench that times both."""
 
+import copy
 import dataclasses
 import math
 
@@ -59,48 +60,147 @@ def order(count, batch_size, epochs, seed):
         )
 
 
-def train_plain(nets, number, data, epochs=1, batch_size=BATCH, momentum=0.9, order_seed=0):
-    """Network ``number`` by torch.optim.SGD; the model and the loss of each step."""
-    model = plain(nets, number)
-    rate = nets.designs[number].learning_rate
-    optimiser, losses = torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum), []
+def torchs(optimiser, model, rate, momentum=0.9, weight_decay=0.01):
+    """What train promises to do, by torch."""
+    if optimiser == "sgd":
+        return torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum)
+    if optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), lr=rate)
+    return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=weight_decay)
+
+
+def train_plain(nets, number, data, epochs=1, batch_size=BATCH, order_seed=0, optimiser="sgd", **choices):
+    """Network ``number`` by torch.optim, with the l1 penalty of its design; the model and the loss of each step."""
+    model, design = plain(nets, number), nets.designs[number]
+    step, losses = torchs(optimiser, model, design.learning_rate, **choices), []
+    hidden: list[torch.Tensor] = []
+    for module in model:
+        if not isinstance(module, nn.Linear | nn.BatchNorm1d | nn.LayerNorm):
+            module.register_forward_hook(lambda _m, _x, h: hidden.append(h))
     for batch in order(len(data), batch_size, epochs, order_seed):
-        optimiser.zero_grad()
+        hidden.clear()
         loss = nn.functional.cross_entropy(model(data.images[batch].to(nets.dtype)), data.labels[batch])
-        loss.backward()
-        optimiser.step()
+        penalty = design.l1 * sum(h.abs().sum(1).mean() for h in hidden)
+        step.zero_grad()
+        (loss + penalty).backward()
+        step.step()
         losses.append(loss.item())
     return model, torch.tensor(losses, dtype=nets.dtype)
+
+
+def assert_as_torch(nets, models, tolerance):
+    """All parameters, and the statistics of batch norm, are those of the models of torch."""
+    close, p = {"rtol": tolerance, "atol": tolerance}, nets.parameters
+    for i, model in enumerate(models):
+        for layer, linear in enumerate(m for m in model if isinstance(m, nn.Linear)):
+            torch.testing.assert_close(nets.weight(layer)[i], linear.weight.T, **close)
+            bias = p["bias"][layer, i, 0] if layer < nets.depth else p["last_bias"][i, 0]
+            torch.testing.assert_close(bias, linear.bias, **close)
+        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
+            torch.testing.assert_close(p["scale"][layer, i, 0], norm.weight, **close)
+            torch.testing.assert_close(p["shift"][layer, i, 0], norm.bias, **close)
+            if isinstance(norm, nn.BatchNorm1d):
+                torch.testing.assert_close(nets.running_mean[layer, i, 0], norm.running_mean, **close)
+                torch.testing.assert_close(nets.running_var[layer, i, 0], norm.running_var, **close)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 @pytest.mark.parametrize(
     "designs", [RATES, NORMALISED, PATHS], ids=["plain", "batch norm", "layer norm and residual"]
 )
-@pytest.mark.parametrize(("momentum", "depth"), [(0.9, 3), (0.0, 2), (0.5, 1)])
-def test_twenty_steps_against_torch(dtype, tolerance, designs, momentum, depth):
-    nets, data = Networks(designs, INPUTS, depth, 9, CLASSES, dtype=dtype), dataset()
-    expected = [
-        train_plain(nets, i, data, epochs=4, batch_size=25, momentum=momentum) for i in range(len(designs))
+@pytest.mark.parametrize(
+    ("choices", "depth"), [({"momentum": 0.9}, 3), ({"momentum": 0.0}, 2), ({"momentum": 0.5}, 1)]
+)
+def test_twenty_steps_against_torch(dtype, tolerance, designs, choices, depth):
+    compare(
+        Networks(designs, INPUTS, depth, 9, CLASSES, dtype=dtype), tolerance, [0] * len(designs), **choices
+    )
+
+
+# One per network, or one for all; alike in number, unlike, none shared, of different arrangements.
+ORDERS = {"one": 7, "pairs": [5, 6] * 6, "unlike": [3, 3, 9, *[4] * 8, 9], "own": list(range(11, -1, -1))}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"momentum": 0.5},
+        {"optimiser": "adam"},
+        {"optimiser": "adamw"},
+        {"optimiser": "adamw", "weight_decay": 0.3},
+    ],
+    ids=["sgd", "adam", "adamw", "more decay"],
+)
+@pytest.mark.parametrize("orders", ORDERS)
+def test_every_optimiser_and_order_against_torch(choices, orders):
+    """All kinds of networks side by side, float64, with norms, residual paths and l1."""
+    scale = 1.0 if choices.get("optimiser", "sgd") == "sgd" else 0.1
+    designs = [
+        dataclasses.replace(d, learning_rate=scale * d.learning_rate, l1=0.01 * (i % 3))
+        for i, d in enumerate([*RATES, *NORMALISED, *PATHS])
     ]
-    history = training.train(nets, data, epochs=4, batch_size=25, momentum=momentum)
-    assert history.losses.shape == (20, len(designs)) and history.losses.dtype == dtype
+    seeds = ORDERS[orders]
+    nets = Networks(designs, INPUTS, 3, 9, CLASSES, dtype=torch.float64)
+    compare(nets, 1e-8, [seeds] * len(designs) if isinstance(seeds, int) else seeds, given=seeds, **choices)
+
+
+def compare(nets, tolerance, orders, given=None, **choices):
+    """Twenty steps of training.train and of torch.optim."""
+    data, run = dataset(), {"epochs": 4, "batch_size": 25, **choices}
+    expected = [train_plain(nets, i, data, order_seed=seed, **run) for i, seed in enumerate(orders)]
+    history = training.train(nets, data, order_seed=orders if given is None else given, **run)
+    assert history.losses.shape == (20, len(nets)) and history.losses.dtype == nets.dtype
     assert history.losses[-1].mean() < 0.9 * history.losses[0].mean()
-    for i, (model, losses) in enumerate(expected):
+    for i, (_, losses) in enumerate(expected):
         torch.testing.assert_close(history.losses[:, i], losses, rtol=tolerance, atol=tolerance)
-        close = {"rtol": 10 * tolerance, "atol": 10 * tolerance}
-        linears = [m for m in model if isinstance(m, nn.Linear)]
-        for layer, linear in enumerate(linears):
-            torch.testing.assert_close(nets.weight(layer)[i], linear.weight.T, **close)
-            p = nets.parameters
-            bias = p["bias"][layer, i, 0] if layer < depth else p["last_bias"][i, 0]
-            torch.testing.assert_close(bias, linear.bias, **close)
-        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
-            torch.testing.assert_close(nets.parameters["scale"][layer, i, 0], norm.weight, **close)
-            torch.testing.assert_close(nets.parameters["shift"][layer, i, 0], norm.bias, **close)
-            if isinstance(norm, nn.BatchNorm1d):
-                torch.testing.assert_close(nets.running_mean[layer, i, 0], norm.running_mean, **close)
-                torch.testing.assert_close(nets.running_var[layer, i, 0], norm.running_var, **close)
+    assert_as_torch(nets, [model for model, _ in expected], 10 * tolerance)
+
+
+@pytest.mark.parametrize("optimiser", training.OPTIMISERS)
+def test_training_goes_on_knowingly(optimiser):
+    """Two runs of one epoch are one run of two; without ``more`` the second is an error and changes nothing."""
+
+    def fresh():
+        return Networks([*RATES, *NORMALISED, *PATHS], INPUTS, 2, 8, CLASSES, dtype=torch.float64)
+
+    once, twice, data = fresh(), fresh(), dataset()
+    choices = {"batch_size": BATCH, "order_seed": [4, 5, 6] * 4, "optimiser": optimiser}
+    whole = training.train(once, data, epochs=2, **choices).losses
+    first = training.train(twice, data, more=True, **choices).losses
+    before = {name: p.detach().clone() for name, p in twice.parameters.items()}
+    with pytest.raises(ValueError, match="trained for 1 epochs before; build them anew, or give more=True"):
+        training.train(twice, data, **choices)
+    assert all(torch.equal(p, before[name]) for name, p in twice.parameters.items())
+    copied = copy.deepcopy(twice)
+    second = training.train(twice, data, more=True, **choices)
+    assert torch.equal(torch.cat([first, second.losses]), whole) and once.trained == twice.trained == 2
+    assert second.table.epoch.unique().tolist() == [0, 1]
+    assert torch.equal(training.train(copied, data, more=True, **choices).losses, second.losses)
+
+
+def test_another_optimiser_starts_with_no_moments():
+    nets, data = Networks(RATES, INPUTS, 2, 8, CLASSES, dtype=torch.float64), dataset()
+    training.train(nets, data, batch_size=BATCH)
+    model = plain(nets, 1)
+    step = torch.optim.Adam(model.parameters(), lr=RATES[1].learning_rate)
+    for batch in list(order(len(data), BATCH, 2, 0))[6:]:
+        step.zero_grad()
+        nn.functional.cross_entropy(model(data.images[batch].double()), data.labels[batch]).backward()
+        step.step()
+    training.train(nets, data, batch_size=BATCH, optimiser="adam", more=True)
+    torch.testing.assert_close(nets.weight(0)[1], model[0].weight.T, rtol=1e-8, atol=1e-8)
+
+
+def test_networks_that_stopped_half_way_count_as_trained():
+    nets = Networks(RATES, INPUTS, 2, 8, CLASSES)
+
+    def stop(_networks, epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(nets, dataset(), epochs=2, batch_size=BATCH, watch=stop)
+    assert nets.trained == 1
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
@@ -116,32 +216,19 @@ def test_alone_as_among_others(activation, norm, threads):
             torch.testing.assert_close(alone, together[:, i], rtol=1e-6, atol=0)
 
 
-def test_l1_against_torch():
+@pytest.mark.parametrize("optimiser", training.OPTIMISERS)
+def test_l1_against_torch(optimiser):
     """The penalty is added to what is minimised, in the networks that have one, and not to the reported loss."""
     designs = [
         Design("relu", seed=1, gain="he", learning_rate=0.05),
         Design("tanh", seed=2, l1=0.02, residual=True),
     ]
-    nets, data = Networks(designs, INPUTS, 3, 9, CLASSES, dtype=torch.float64), dataset()
-    model, optimiser = plain(nets, 1), None
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    kept: list[torch.Tensor] = []
-    for module in model:
-        if not isinstance(module, nn.Linear):
-            module.register_forward_hook(lambda _m, _x, h: kept.append(h))
-    _, untouched = train_plain(nets, 0, data)
-    losses = []
-    for batch in order(len(data), BATCH, 1, 0):
-        kept.clear()
-        loss = nn.functional.cross_entropy(model(data.images[batch].double()), data.labels[batch])
-        penalty = 0.02 * sum(h.abs().sum(1).mean() for h in kept)
-        optimiser.zero_grad()
-        (loss + penalty).backward()
-        optimiser.step()
-        losses.append(loss.item())
-    found = training.train(nets, data, batch_size=BATCH).losses
-    torch.testing.assert_close(found[:, 1], torch.tensor(losses, dtype=torch.float64), rtol=1e-9, atol=0)
-    torch.testing.assert_close(found[:, 0], untouched, rtol=1e-9, atol=0)
+    nets = Networks(designs, INPUTS, 3, 9, CLASSES, dtype=torch.float64)
+    free = dataclasses.replace(designs[1], l1=0.0)
+    without = Networks([free], INPUTS, 3, 9, CLASSES, dtype=torch.float64)
+    _, losses = train_plain(nets, 1, dataset(), optimiser=optimiser)
+    assert (train_plain(without, 0, dataset(), optimiser=optimiser)[1] - losses).abs().max() > 1e-3
+    compare(nets, 1e-9, [0, 0], optimiser=optimiser)
 
 
 def test_watch_sees_the_start_and_every_epoch():
@@ -360,12 +447,27 @@ NAN = torch.full((130, INPUTS), math.nan)
         ({"batch_size": 0}, "batch_size must be"),
         ({"batch_size": 20.0}, "batch_size must be"),
         ({"batch_size": 1}, "batch norm in training mode needs a batch_size of at least 2"),
-        ({"momentum": 1}, "momentum must be a number from 0 up to but not including 1, got 1"),
+        ({"momentum": 1}, "momentum must be a finite number from 0 and below 1, got 1"),
         ({"momentum": -0.1}, "momentum must be"),
         ({"momentum": math.nan}, "momentum must be"),
         ({"momentum": "0.9"}, "momentum must be"),
         ({"order_seed": -1}, "order_seed must be a whole number from 0"),
         ({"order_seed": 0.5}, "order_seed must be"),
+        ({"order_seed": "12345678"}, "order_seed must be"),
+        ({"order_seed": [1, 2]}, "order_seed must be one number, or one for each of the 8 networks, got 2"),
+        ({"order_seed": [-1] * 8}, "each order_seed must be a whole number from 0"),
+        ({"optimiser": "rmsprop"}, "unknown optimiser 'rmsprop'; known are: sgd, adam, adamw"),
+        ({"optimiser": "adam", "momentum": 0.5}, "momentum is used by sgd alone .*leave it out, got 0.5"),
+        (
+            {"optimiser": "adam", "weight_decay": 0.1},
+            "weight_decay is used by adamw alone; leave it out, got 0.1",
+        ),
+        ({"weight_decay": 0.0}, "weight_decay is used by adamw alone"),
+        (
+            {"optimiser": "adamw", "weight_decay": -1.0},
+            "weight_decay must be a finite number from 0, got -1.0",
+        ),
+        ({"more": 1}, "more must be True or False, got 1"),
         ({"images": torch.zeros(130, 11)}, r"the networks take 12 inputs .* shape \[130, 11\]"),
         ({"images": torch.zeros(130, 3, 4)}, "the networks take 12 inputs"),
         ({"images": NAN}, "the data must be finite; 1560 entries are NaN or infinite"),
