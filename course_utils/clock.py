@@ -61,7 +61,9 @@ def seconds(
         raise ValueError("at least one arm must be timed, got none")
     with machine.threads(1):
         start, quiet = time.perf_counter(), 0
-        timers = {name: Timer("arm()", globals={"arm": arm}, timer=processor_time) for name, arm in arms.items()}
+        timers = {
+            name: Timer("arm()", globals={"arm": arm}, timer=processor_time) for name, arm in arms.items()
+        }
         best = {name: timer.timeit(1).median for name, timer in timers.items()}
         calls = {name: min(1000, math.ceil(_BLOCK / max(t, 1e-9))) for name, t in best.items()}
         for turn in range(1, largest):

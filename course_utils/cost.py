@@ -1,14 +1,12 @@
 """Cost: the time of activations and of whole training steps, the memory that the backward pass needs, sparse products.
 
-Times are seconds of processor time on this machine, on one thread, and only their ratios are worth keeping. Things that
-are compared take turns, and of each the least time counts: other programs can make a block of calls slower, by what they
-do to the caches, but not faster.
+Times are seconds of processor time on this machine, on one thread, taken by turns (:mod:`~course_utils.clock`); only
+their ratios are worth keeping.
 """
 
 import itertools
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.benchmark import Timer
 
-from course_utils import activations, kernels, machine
+from course_utils import activations, checks, clock, kernels
 from course_utils.activations import LEAK, Activation
 
 __all__ = [
@@ -28,7 +25,6 @@ __all__ = [
     "kept_bytes",
     "kept_per_unit",
     "kernel",
-    "race",
     "sparse_times",
     "speed_up_at",
     "step",
@@ -37,10 +33,6 @@ __all__ = [
 ]
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
-_BLOCK = 5e-4  # seconds: what is quicker is called many times in a row
-_SLOW = 5e-3  # seconds: from here on one call is timed
-_SETTLED = 0.03  # a round that betters no arm by more than this share is a quiet one
-_QUIET = 2  # rounds
 _aten = torch.ops.aten
 
 
@@ -100,54 +92,6 @@ def kernel(activation: str | Activation) -> Kernel:
     return Kernel(entry.value, lambda g, z, h: g * entry.slope(z), "z")
 
 
-def race(
-    arms: Mapping[str, Callable[[], object]], rounds: tuple[int, int] = (3, 12), seconds: float = 1.5
-) -> dict[str, float]:
-    """Seconds of processor time per call of each arm, on one thread: the least over rounds in which the arms take turns.
-
-    In a round each arm is timed over a block of calls, of about half a millisecond, by torch.utils.benchmark (which calls
-    it a few times first, without the clock); an arm that takes 5 ms or more is timed over one call, without more ado.
-    Rounds go on until two in a row have bettered no arm by more than 3 %, within ``rounds``; after the least number of
-    rounds they also end when ``seconds`` of the clock on the wall are over. The number of torch threads is put back.
-
-    Args:
-        arms: name -> function without arguments.
-        rounds: least and largest number of rounds.
-        seconds: see above.
-
-    Raises:
-        ValueError: no arm, or rounds that are not two whole numbers 1 <= least <= largest, or seconds below 0.
-    """
-    least, largest = _whole("the least number of rounds", rounds[0]), _whole("rounds", rounds[1])
-    if not arms or largest < least or not seconds >= 0:
-        raise ValueError(
-            "a race needs at least one arm, rounds as (least, largest) and seconds from 0; "
-            f"got {len(arms)} arms, rounds {rounds!r}, {seconds!r} seconds"
-        )
-    with machine.threads(1):
-        start, quiet = time.perf_counter(), 0
-        watch = machine.processor_time
-        timers = {name: Timer("arm()", globals={"arm": arm}, timer=watch) for name, arm in arms.items()}
-        best = {name: timer.timeit(1).median for name, timer in timers.items()}
-        calls = {name: min(1000, math.ceil(_BLOCK / max(t, 1e-9))) for name, t in best.items()}
-        for turn in range(1, largest):
-            if turn >= least and (quiet >= _QUIET or time.perf_counter() - start > seconds):
-                break
-            order = list(timers) if turn % 2 else list(timers)[::-1]
-            found = {name: _clock(arms[name], timers[name], calls[name], best[name]) for name in order}
-            quiet = 0 if any(found[name] < (1 - _SETTLED) * best[name] for name in found) else quiet + 1
-            best = {name: min(best[name], found[name]) for name in best}
-    return best
-
-
-def _clock(arm: Callable[[], object], timer: Timer, calls: int, expected: float) -> float:
-    if expected < _SLOW:
-        return float(timer.timeit(calls).median)
-    start = machine.processor_time()
-    arm()
-    return machine.processor_time() - start
-
-
 def element_times(
     names: Sequence[str | Activation], sizes: Sequence[int], rounds: tuple[int, int] = (3, 10), seed: int = 0
 ) -> pd.DataFrame:
@@ -161,15 +105,15 @@ def element_times(
         "backward"), nanoseconds (per element).
 
     Raises:
-        ValueError: no or an unknown activation, no size, a size below 1, or rounds as :func:`race` refuses them.
+        ValueError: no or an unknown activation, no size, a size below 1, or rounds as clock.seconds refuses them.
     """
     entries = [activations.get(name) for name in names]
-    sizes = [_whole("the number of elements", size) for size in sizes]
+    sizes = [checks.whole("the number of elements", size) for size in sizes]
     if not entries or not sizes:
         raise ValueError(f"at least one activation and one size are needed, got {names!r} and {sizes!r}")
     rows = []
     for size in sizes:
-        found = race(_passes(entries, (size,), seed), rounds)
+        found = clock.seconds(_passes(entries, (size,), seed), rounds)
         for entry, way in itertools.product(entries, ("forward", "backward")):
             took = found[f"{entry.name} {way}"] / size
             rows.append({"activation": entry.name, "elements": size, "pass": way, "nanoseconds": took * 1e9})
@@ -179,7 +123,7 @@ def element_times(
 def _passes(
     entries: Sequence[Activation], shape: tuple[int, ...], seed: int
 ) -> dict[str, Callable[[], object]]:
-    """Arms "name forward" and "name backward" for :func:`race`, on one z and one dL/dh of that shape."""
+    """Arms "name forward" and "name backward" for clock.seconds, on one z and one dL/dh of that shape."""
     generator = torch.Generator().manual_seed(seed)
     z, g = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
@@ -256,7 +200,7 @@ def _stack(
     """Weights and biases in turn, inputs, and the generator they were drawn with."""
     sizes = {"width": width, "depth": depth, "batch": batch, "inputs": inputs, "outputs": outputs}
     for name, size in sizes.items():
-        _whole(name, size)
+        checks.whole(name, size)
     generator = torch.Generator().manual_seed(seed)
     parameters = []
     for fan_in, units in itertools.pairwise([inputs, *[width] * depth, outputs]):
@@ -281,7 +225,7 @@ def step_flops(width: int, depth: int = 3, batch: int = 250, inputs: int = 196, 
     """
     sizes = {"width": width, "depth": depth, "batch": batch, "inputs": inputs, "outputs": outputs}
     for name, size in sizes.items():
-        _whole(name, size)
+        checks.whole(name, size)
     return 2 * batch * width * (2 * inputs + 3 * (depth - 1) * width + 3 * outputs)
 
 
@@ -314,8 +258,8 @@ def step_times(
     rows = []
     for width in widths:
         whole = {name: step(name, width, depth, batch) for name in swapped}
-        steps = race({"rest": step(None, width, depth, batch), **whole}, rounds, seconds=4.0)
-        passes = race(_passes(entries, (batch, width), seed=0), rounds)
+        steps = clock.seconds({"rest": step(None, width, depth, batch), **whole}, rounds, limit=4.0)
+        passes = clock.seconds(_passes(entries, (batch, width), seed=0), rounds)
         for entry in entries:
             alone = depth * (passes[f"{entry.name} forward"] + passes[f"{entry.name} backward"])
             rows.append(
@@ -401,32 +345,24 @@ def sparse_times(
         from one in float64, over that one's largest entry).
 
     Raises:
-        ValueError: no share, one outside 0 ... 1, a size below 1, or rounds as :func:`race` refuses them.
+        ValueError: no share, one outside 0 ... 1, a size below 1, or rounds as clock.seconds refuses them.
     """
-    shares = [float(share) for share in zeros]
-    if not shares or not all(0 <= share <= 1 for share in shares):
-        raise ValueError(f"shares of zeros must lie from 0 to 1, and there must be one, got {zeros!r}")
-    _whole("batch", batch), _whole("width", width)
+    shares = [checks.number("each share of zeros", share, 0, 1) for share in zeros]
+    if not shares:
+        raise ValueError("at least one share of zeros is needed, got none")
+    checks.whole("batch", batch), checks.whole("width", width)
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(width, width, generator=generator) / math.sqrt(width)
     rows = []
     for share in shares:
         on = torch.rand(batch, width, generator=generator) >= share
         h = torch.randn(batch, width, generator=generator).abs() * on
-        arms, exact = _products(h, weight), h.double() @ weight.double()
-        gaps = [float((arms[name]() - exact).abs().max()) for name in ("dense", "csr")]
+        arms, exact = kernels.ways(h, weight), h.double() @ weight.double()
+        del arms["gather"]
+        gaps = [float((arms[name]() - exact).abs().max()) for name in ("dense", "CSR")]
         off = max(gaps) / max(float(exact.abs().max()), 1e-30)
-        rows.append({"zeros": share, **race(arms, rounds), "off": off})
-    return pd.DataFrame(rows)
-
-
-def _products(h: Tensor, weight: Tensor) -> dict[str, Callable[[], Tensor]]:
-    ready = kernels.to_csr(h)
-    return {
-        "dense": lambda: kernels.dense(h, weight),
-        "csr": lambda: kernels.csr(ready, weight),
-        "conversion": lambda: kernels.to_csr(h),
-    }
+        rows.append({"zeros": share, **clock.seconds(arms, rounds), "off": off})
+    return pd.DataFrame(rows).rename(columns={"CSR": "csr"})
 
 
 def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) -> float:
@@ -441,20 +377,13 @@ def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) ->
         ValueError: not as many of one as of the other, fewer than two, shares that do not rise, a speed-up that is
             not above 0, or a share outside the measured ones.
     """
-    x, y = [float(share) for share in zeros], [float(factor) for factor in speed_up]
-    rising = all(a < b for a, b in itertools.pairwise(x))
-    if len(x) != len(y) or len(x) < 2 or not rising or not all(0 < v < math.inf for v in y):
-        raise ValueError(
-            f"zeros must rise and each needs one speed-up above 0, two at least; got {x!r} and {y!r}"
-        )
-    if not x[0] <= at <= x[-1]:
-        raise ValueError(f"the share must lie from {x[0]:g} to {x[-1]:g}, got {at!r}")
+    x, y = (
+        checks.rising("zeros", zeros, least=2),
+        [checks.number("each speed-up", v, above=0) for v in speed_up],
+    )
+    if len(x) != len(y):
+        raise ValueError(f"each share needs a speed-up; got {len(x)} shares and {len(y)} speed-ups")
+    checks.number("the share", at, x[0], x[-1])
     i = max(k for k in range(len(x) - 1) if x[k] <= at)
     part = (at - x[i]) / (x[i + 1] - x[i])
     return math.exp((1 - part) * math.log(y[i]) + part * math.log(y[i + 1]))
-
-
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value

@@ -13,23 +13,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, machine, training, units
-from course_utils.activations import Activation
+from course_utils import activations, checks, machine, trials, units
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks, grid
 from course_utils.units import Firing
 
 __all__ = [
-    "Run",
+    "Lives",
     "born_dead",
     "constant_bound",
     "dead_by_count",
     "default_init",
-    "leaky",
+    "follow",
     "lift",
     "off_per_image",
     "parameters_of",
-    "run",
     "turnover",
     "without_slope",
     "wound",
@@ -63,13 +61,12 @@ def born_dead(
     Raises:
         ValueError: a size below 1, or a seed below 0.
     """
-    given = {"width": width, "depth": depth, "count": count, "examples": examples}
-    if inputs is not None:
-        given["inputs"] = inputs
-    for name, number in given.items():
-        _whole(number, name, 1)
-    _whole(seed, "seed", 0)
-    generator, features = torch.Generator().manual_seed(seed), inputs or width
+    features = width if inputs is None else inputs
+    given = {"width": width, "depth": depth, "count": count, "examples": examples, "inputs": features}
+    for name, size in given.items():
+        checks.whole(name, size)
+    checks.seed("seed", seed)
+    generator = torch.Generator().manual_seed(seed)
     step = max(1, _WEIGHTS_AT_ONCE // (max(width, features) * max(width, examples)))
     lost = torch.zeros(depth, dtype=torch.int64)
     with machine.threads(_THREADS), torch.no_grad():
@@ -94,8 +91,8 @@ def constant_bound(width: int, depth: int) -> float:
     arXiv:1903.06733); the formula is quoted from memory and agrees with simulation (tests/test_dying.py). The upper
     bound is theory.born_dead. ValueError unless width is at least 2 and depth at least 1.
     """
-    _whole(width, "width", 2)
-    _whole(depth, "depth", 1)
+    checks.whole("width", width, 2)
+    checks.whole("depth", depth)
     half = 0.5**width
     a, b = 1 - half, 1 - 2 * half - (width - 1) * half**2
     share = (1 - 2 * half) * (1 - half) / (1 + (width - 1) * half)
@@ -121,9 +118,7 @@ def default_init(
         ValueError: a factor that is negative, NaN or infinite; otherwise as networks.Networks.
     """
     for name, factor in (("weights", weights), ("biases", biases)):
-        number = isinstance(factor, int | float) and not isinstance(factor, bool)
-        if not number or not math.isfinite(factor) or factor < 0:
-            raise ValueError(f"{name} must be a finite factor from 0, got {factor!r}")
+        checks.number(name, factor, low=0)
     designs = grid(activation="relu", gain="pytorch", learning_rate=list(learning_rates), seed=list(seeds))
     found = Networks(designs, inputs, depth, width)
     with torch.no_grad():
@@ -150,9 +145,7 @@ def dead_by_count(networks: Networks, images: Tensor, counts: Sequence[int]) -> 
     if not counts:
         raise ValueError("at least one count of images is needed, got none")
     for count in counts:
-        _whole(count, "a count of images", 1)
-    if max(counts) > len(images):
-        raise ValueError(f"there are {len(images)} images, but {max(counts)} are to be counted")
+        checks.whole("each count", count, 1, len(images), "images")
     images = images[: max(counts)]
     first = torch.full((len(networks), networks.depth, networks.width), len(images))
     size = max(1, _UNITS_AT_ONCE // (len(networks) * networks.width))
@@ -166,16 +159,15 @@ def dead_by_count(networks: Networks, images: Tensor, counts: Sequence[int]) -> 
 
 
 @dataclass(frozen=True)
-class Run:
-    """What came of a batch of trained networks.
+class Lives:
+    """What became of the units of a batch of networks.
 
     Attributes:
-        table: one row per network: its design (arm, activation, seed, bias, learning_rate, ...), momentum; accuracy on
-            the test images (NaN: diverged); over all hidden units and training images, NaN where diverged, the shares
-            dead (units), off_side (units with z <= 0 for every image, which an activation without an exact zero has,
-            too), without_slope (see there) and zeros (activations that are 0); dead_at_start; fate: "diverged" (its
-            numbers are no longer finite), "layer off" (finite, but a whole layer has z <= 0 for every image) or
-            "alive".
+        table: one row per network, as trials.Run.table, but for accuracy in place of score (on the test images; NaN where
+            it failed), and momentum; over all hidden units and training images, NaN where it failed, the shares dead
+            (units), off_side (units with z <= 0 for every image, which an activation without an exact zero has, too),
+            without_slope (see there) and zeros (activations that are 0); dead_at_start; fate: "diverged" (it failed),
+            "layer off" (a whole layer has z <= 0 for every image) or "alive".
         networks: as trained.
         firing: of every unit, after training.
         dead: [epochs + 1, N, depth, width] bool: who was dead before the first step and after each epoch; None
@@ -188,7 +180,7 @@ class Run:
     dead: Tensor | None = None
 
 
-def run(
+def follow(
     designs: Sequence[Design],
     data: Dataset,
     test: Dataset,
@@ -197,55 +189,61 @@ def run(
     epochs: int = 4,
     batch_size: int = 100,
     momentum: float = 0.9,
+    order: str | int = "own",
     watch: bool = False,
-) -> Run:
+) -> Lives:
     """Train all designs as one batch, then count who is dead on the whole training set.
 
     Args:
         designs: one per network.
         data, test: training and test images; dead means dead on ``data``.
         depth, width: the shape; default 4 hidden layers of 64 units.
-        epochs, batch_size, momentum: as training.train; default 4 epochs in batches of 100, momentum 0.9.
+        epochs, batch_size, momentum, order: as trials.run; default 4 epochs in batches of 100, momentum 0.9, each seed
+            its own order.
         watch: count the dead after every epoch as well; default False. Costs about a third more time.
 
     Raises:
-        ValueError: as networks.Networks and training.train.
+        ValueError: as trials.run.
     """
-    networks = Networks(designs, data.images.shape[-1], depth, width)
-    start = _at_init(networks, data.images)
-    seen: list[Tensor] = [start.dead]
+    start: list[Firing] = []
+    seen: list[Tensor] = []
 
     def look(now: Networks, epoch: int) -> None:
-        if epoch:
-            seen.append(units.firing(now, data.images).dead)
+        seen.append(units.firing(now, data.images).dead if epoch else start[0].dead)
 
-    training.train(
-        networks,
+    found = trials.run(
+        designs,
         data,
+        replace(trials.accuracy(test), failure=math.nan),
+        depth=depth,
+        width=width,
         epochs=epochs,
         batch_size=batch_size,
+        order=order,
+        prepare=lambda fresh: start.append(_at_init(fresh, data.images)),
         momentum=momentum,
         watch=look if watch else None,
     )
+    networks = found.networks
     firing = units.firing(networks, data.images)
-    accuracy = training.evaluate(networks, test)[1].masked_fill(firing.broken, math.nan)
+    failed = firing.broken | torch.tensor(found.table["failed"].to_numpy())
     low = firing.never_positive
-    gone = firing.dead if _all_relu(designs) else without_slope(networks, data.images)
-    table = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(designs)])
-    table = table.assign(
+    all_relu = all(activations.get(d.activation).name == "relu" for d in designs)
+    gone = firing.dead if all_relu else without_slope(networks, data.images)
+    shares = {
+        "dead": firing.dead_share.mean(1),
+        "off_side": low.double().mean((1, 2)),
+        "without_slope": gone.double().mean((1, 2)),
+        "zeros": firing.zeros.mean(1),
+    }
+    fates = zip(failed.tolist(), low.all(-1).any(-1).tolist(), strict=True)
+    table = found.table.rename(columns={"score": "accuracy"}).assign(
         momentum=momentum,
-        accuracy=accuracy.numpy(),
-        dead=firing.dead_share.mean(1).numpy(),
-        off_side=low.double().mean((1, 2)).masked_fill(firing.broken, math.nan).numpy(),
-        without_slope=gone.double().mean((1, 2)).masked_fill(firing.broken, math.nan).numpy(),
-        zeros=firing.zeros.mean(1).numpy(),
-        dead_at_start=start.dead_share.mean(1).numpy(),
-        fate=[
-            "diverged" if broken else "layer off" if off else "alive"
-            for broken, off in zip(firing.broken.tolist(), low.all(-1).any(-1).tolist(), strict=True)
-        ],
+        **{name: share.masked_fill(failed, math.nan).numpy() for name, share in shares.items()},
+        dead_at_start=start[0].dead_share.mean(1).numpy(),
+        fate=["diverged" if lost else "layer off" if off else "alive" for lost, off in fates],
     )
-    return Run(table, networks, firing, torch.stack(seen) if watch else None)
+    return Lives(table, networks, firing, torch.stack(seen) if watch else None)
 
 
 def without_slope(networks: Networks, images: Tensor) -> Tensor:
@@ -286,8 +284,7 @@ def parameters_of(networks: Networks, index: int) -> dict[str, Tensor]:
 
     ValueError unless 0 <= index < N.
     """
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(networks):
-        raise ValueError(f"index must be a whole number from 0 to {len(networks) - 1}, got {index!r}")
+    checks.whole("index", index, 0, len(networks) - 1)
     own = {}
     for name, p in networks.parameters.items():
         if name == "first":
@@ -307,38 +304,18 @@ def lift(networks: Networks, images: Tensor, margin: float = 0.1) -> None:
         ValueError: batch norm; a margin that is not above 0; as Networks.trace.
     """
     _plain(networks)
-    _above_zero(margin, "margin")
+    checks.number("margin", margin, above=0)
     with torch.no_grad():
         for layer in range(networks.depth):
             lowest = networks.trace(images).z[layer].amin(1)
             networks.parameters["bias"][layer, :, 0] += margin - lowest
 
 
-def leaky(leak: float) -> Activation:
-    """Leaky ReLU with another leak (its slope below 0), between 0 and 1; ValueError otherwise. Not registered."""
-    if isinstance(leak, bool) or not isinstance(leak, int | float) or not 0 < leak < 1:
-        raise ValueError(f"a leak must be a number between 0 and 1, got {leak!r}")
-
-    def slope(z: Tensor) -> Tensor:
-        one = torch.ones_like(z)
-        return torch.where(z.isnan(), z, torch.where(z > 0, one, leak * one))
-
-    return replace(
-        activations.get("leaky_relu"),
-        name=f"leaky_relu({leak:g})",
-        label=f"leaky ReLU, leak {leak:g}",
-        value=lambda z: torch.nn.functional.leaky_relu(z, leak),
-        slope=slope,
-        formula=rf"\max({leak:g} z, z)",
-        slope_formula=rf"1\ \text{{if}}\ z>0,\ \text{{else}}\ {leak:g}",
-    )
-
-
 def turnover(dead: Tensor) -> tuple[Tensor, Tensor]:
     """How many units died and how many came back, from one look to the next: two [looks - 1, N, depth], int64.
 
     Args:
-        dead: [looks, N, depth, width] bool, as Run.dead.
+        dead: [looks, N, depth, width] bool, as Lives.dead.
 
     Raises:
         ValueError: another shape or dtype, or fewer than two looks.
@@ -368,12 +345,9 @@ def wound(networks: Networks, images: Tensor, layer: int, count: int, margin: fl
         ValueError: naming the argument, its value and what would be right.
     """
     _plain(networks)
-    if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < networks.depth:
-        raise ValueError(f"layer must be a whole number from 0 to {networks.depth - 1}, got {layer!r}")
-    _whole(count, "count", 1)
-    if count > networks.width:
-        raise ValueError(f"count must be at most the {networks.width} units of a layer, got {count}")
-    _above_zero(margin, "margin")
+    checks.whole("layer", layer, 0, networks.depth - 1)
+    checks.whole("count", count, 1, networks.width, "units")
+    checks.number("margin", margin, above=0)
     with torch.no_grad():
         highest = networks.trace(images).z[layer].amax(1)[:, :count]
         networks.parameters["bias"][layer, :, 0, :count] -= highest + margin
@@ -394,21 +368,6 @@ def _at_init(networks: Networks, images: Tensor) -> Firing:
     return found
 
 
-def _all_relu(designs: Sequence[Design]) -> bool:
-    return all(activations.get(d.activation).name == "relu" for d in designs)
-
-
 def _plain(networks: Networks) -> None:
     if networks.normalised:
         raise ValueError("batch norm takes a moved bias away again: give networks without it")
-
-
-def _above_zero(number: object, name: str) -> None:
-    sound = isinstance(number, int | float) and not isinstance(number, bool)
-    if not sound or not math.isfinite(number) or number <= 0:  # type: ignore[arg-type, operator]
-        raise ValueError(f"{name} must be a finite number above 0, got {number!r}")
-
-
-def _whole(number: object, name: str, lowest: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or number < lowest:
-        raise ValueError(f"{name} must be a whole number of at least {lowest}, got {number!r}")

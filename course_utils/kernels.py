@@ -1,13 +1,11 @@
-"""Kernels: products of activations with weights, dense and by two ways that skip zeros, timed against each other.
+"""Kernels: products of activations with weights, dense and by two ways that skip zeros, and how they compare in time.
 
 Throughout h [batch, fan_in] are a layer's activations, w [fan_in, width] the next layer's weights, and what is
 wanted is h @ w. A *zero* is an entry of h that is exactly 0. A *speed-up* is the time of the dense product over
 the time of the other: above 1 the other is faster. :func:`keep_largest` makes such an h by force.
 """
 
-import itertools
 import math
-import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +15,7 @@ import torch
 from torch import Tensor
 
 from course_utils import activations as registry
-from course_utils import machine
+from course_utils import checks, clock
 from course_utils.activations import Activation
 
 __all__ = [
@@ -26,14 +24,13 @@ __all__ = [
     "dense",
     "gather",
     "keep_largest",
-    "race",
     "rows_needed",
     "sparse_activations",
+    "speed_ups",
     "to_csr",
+    "ways",
     "zeros",
 ]
-
-_SAMPLE = 1e-3  # seconds that a timed sample lasts at least: shorter products are repeated within it
 
 
 def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> Tensor:
@@ -45,14 +42,9 @@ def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> 
     Raises:
         ValueError: a size below 1, a share outside 0 to 1, a seed that is no whole number from 0.
     """
-    for name, size in {"batch": batch, "fan_in": fan_in}.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise ValueError(f"the share of zeros must lie between 0 and 1, got {share!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise ValueError(f"a seed must be a whole number from 0 to 2**63 - 1, got {seed!r}")
-    generator = torch.Generator().manual_seed(seed)
+    checks.whole("batch", batch), checks.whole("fan_in", fan_in)
+    checks.number("the share of zeros", share, 0, 1)
+    generator = torch.Generator().manual_seed(checks.seed("seed", seed))
     h = torch.randn(batch * fan_in, generator=generator).abs().clamp(min=1e-6)
     h[torch.randperm(len(h), generator=generator)[: round(share * len(h))]] = 0
     return h.view(batch, fan_in)
@@ -65,8 +57,7 @@ def keep_largest(count: int) -> Activation:
     ``count`` are above 0, fewer are left; a unit level with the smallest one kept is kept, too. The slope is ReLU's
     where a unit is kept, and 0 elsewhere. ValueError unless count is a whole number of at least 1.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"count must be a whole number of at least 1, got {count!r}")
+    checks.whole("count", count)
     relu = registry.get("relu")
 
     def kept(z: Tensor) -> Tensor:
@@ -137,31 +128,26 @@ def gather(h: Tensor, w: Tensor) -> Tensor:
     return h[:, rows] @ w[rows]
 
 
-def race(activations: Sequence[Tensor], w: Tensor, repeats: int = 7) -> pd.DataFrame:
-    """Time the products of each h with w, on one thread, in processor time, and compare each with the dense one.
-
-    In each repeat every h takes its turn, and for it every way of multiplying, the dense one first: a disturbance
-    from outside then meets all alike. A speed-up is the median over the repeats of dense time over other time,
-    both from the same repeat. A first round, not counted, warms up and settles how often a quick product is
-    repeated within a sample. The number of torch's threads is put back afterwards.
+def speed_ups(
+    activations: Sequence[Tensor], w: Tensor, rounds: tuple[int, int] = (3, 7), limit: float = 8.0
+) -> pd.DataFrame:
+    """Time the products of each h with w, all by turns (clock.seconds), and compare each with the dense one.
 
     Args:
         activations: one or more h [batch, fan_in], float32, all alike in shape.
         w: [fan_in, width], float32.
-        repeats: at least 1; default 7.
+        rounds, limit: as clock.seconds; default 3 to 7 rounds, and no more than the least after 8 seconds.
 
     Returns:
         One row per h and way, in the order given: zeros (share in h), way ("CSR": h is in CSR form already; "CSR
         + conversion": it must be brought there first; "gather"), speed_up.
 
     Raises:
-        ValueError: no h, shapes that do not fit, another dtype, gradients asked for, repeats below 1.
+        ValueError: no h, shapes that do not fit, another dtype, gradients asked for, rounds as clock.seconds.
     """
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"repeats must be a whole number of at least 1, got {repeats!r}")
     given = list(activations)
     if not given:
-        raise ValueError("a race needs at least one h, got none")
+        raise ValueError("at least one h is needed, got none")
     for h in given:
         if h.ndim != 2 or w.ndim != 2 or h.shape != given[0].shape or h.shape[1] != w.shape[0] or not len(h):
             raise ValueError(
@@ -173,27 +159,21 @@ def race(activations: Sequence[Tensor], w: Tensor, repeats: int = 7) -> pd.DataF
         if h.requires_grad or w.requires_grad:
             raise ValueError("h and w must be free of gradients: give h.detach() and w.detach()")
     w = w.contiguous()
-    with torch.inference_mode(), machine.threads(1):
-        ways = [_ways(h.contiguous(), w) for h in given]
-        counts = [{name: _count(run) for name, run in row.items()} for row in ways]
-        ratios: list[dict[str, list[float]]] = [
-            {"CSR": [], "CSR + conversion": [], "gather": []} for _ in given
-        ]
-        for _ in range(repeats):
-            for row, count, found in zip(ways, counts, ratios, strict=True):
-                spent = {name: _seconds(run, count[name]) for name, run in row.items()}
-                found["CSR"].append(spent["dense"] / spent["CSR"])
-                found["CSR + conversion"].append(spent["dense"] / (spent["CSR"] + spent["conversion"]))
-                found["gather"].append(spent["dense"] / spent["gather"])
-    rows = [
-        {"zeros": zeros(h), "way": way, "speed_up": statistics.median(values)}
-        for h, found in zip(given, ratios, strict=True)
-        for way, values in found.items()
-    ]
+    with torch.inference_mode():
+        arms = {
+            f"{i} {way}": run for i, h in enumerate(given) for way, run in ways(h.contiguous(), w).items()
+        }
+        took = clock.seconds(arms, rounds, limit)
+    rows = []
+    for i, h in enumerate(given):
+        t = {way: took[f"{i} {way}"] for way in ("dense", "CSR", "conversion", "gather")}
+        each = {"CSR": t["CSR"], "CSR + conversion": t["CSR"] + t["conversion"], "gather": t["gather"]}
+        rows += [{"zeros": zeros(h), "way": way, "speed_up": t["dense"] / own} for way, own in each.items()]
     return pd.DataFrame(rows)
 
 
-def _ways(h: Tensor, w: Tensor) -> dict[str, Callable[[], object]]:
+def ways(h: Tensor, w: Tensor) -> dict[str, Callable[[], Tensor]]:
+    """What clocks and checks call: "dense", "CSR", "conversion" (of h into CSR form), "gather"; each without arguments."""
     ready = to_csr(h)
     return {
         "dense": lambda: dense(h, w),
@@ -201,20 +181,6 @@ def _ways(h: Tensor, w: Tensor) -> dict[str, Callable[[], object]]:
         "conversion": lambda: to_csr(h),
         "gather": lambda: gather(h, w),
     }
-
-
-def _seconds(run: Callable[[], object], count: int) -> float:
-    """Mean processor time of ``count`` runs, at least a nanosecond."""
-    start = machine.processor_time()
-    for _ in range(count):
-        run()
-    return max(machine.processor_time() - start, 1e-9) / count
-
-
-def _count(run: Callable[[], object]) -> int:
-    """How many runs make a sample, from one run after a first that warms up."""
-    run()
-    return math.ceil(_SAMPLE / max(_seconds(run, 1), 1e-7))
 
 
 def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:
@@ -227,15 +193,11 @@ def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:
         ValueError: fewer than two shares, not as many speed-ups, shares that do not rise, a speed-up that is not a
             finite number above 0.
     """
-    x, y = [float(s) for s in shares], [float(v) for v in speed_ups]
-    if len(x) < 2 or len(x) != len(y):
-        raise ValueError(
-            f"a break-even needs two or more shares, a speed-up for each; got {len(x)} and {len(y)}"
-        )
-    if any(later <= earlier for earlier, later in itertools.pairwise(x)):
-        raise ValueError(f"the shares must rise, got {x}")
-    if not all(math.isfinite(v) and v > 0 for v in y):
-        raise ValueError(f"speed-ups must be finite numbers above 0, got {y}")
+    x, y = checks.rising("shares", shares, least=2), [float(v) for v in speed_ups]
+    if len(x) != len(y):
+        raise ValueError(f"each share needs a speed-up; got {len(x)} shares and {len(y)} speed-ups")
+    for value in y:
+        checks.number("each speed-up", value, above=0)
     if y[-1] < 1:
         return math.inf
     slow = [i for i, v in enumerate(y) if v < 1]

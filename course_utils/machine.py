@@ -3,7 +3,6 @@
 import math
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,9 @@ import torch
 
 from course_utils import checks
 
-__all__ = ["cpu_quota", "describe", "follow_quota", "processor_time", "threads"]
+__all__ = ["cpu_quota", "describe", "follow_quota", "threads"]
 
 _CGROUP = Path("/sys/fs/cgroup")
-# Windows counts a process's time in steps of 16 ms, which is too coarse.
-_FINE = "clock_gettime" in time.get_clock_info("process_time").implementation
 
 
 def cpu_quota() -> int:
@@ -62,15 +59,6 @@ def threads(count: int | None = None) -> Iterator[int]:
         yield torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
-
-
-def processor_time() -> float:
-    """Seconds of processor time that this process has used, all its threads together; differences are timings.
-
-    While other programs have the processor the clock stands still, so that a busy machine disturbs little. Where the
-    system counts too coarsely for that (Windows), time.perf_counter.
-    """
-    return time.process_time() if _FINE else time.perf_counter()
 
 
 def describe() -> str:

@@ -88,8 +88,12 @@ def steps(target: float, window: int = WINDOW) -> Score:
 
 
 def loss(window: int = WINDOW) -> Score:
-    """Mean training loss of the last ``window`` steps, in nats; infinite for a failed network."""
-    return Score("loss", lambda nets, history: smooth(history, window)[-1], False, math.inf)
+    """Mean training loss of the last ``window`` steps, or of all if there are fewer, in nats; infinite if failed."""
+
+    def last(networks: Networks, history: History) -> Tensor:
+        return smooth(history, min(window, len(history.losses)))[-1]
+
+    return Score("loss", last, False, math.inf)
 
 
 def smooth(losses: History | Tensor, window: int = WINDOW) -> Tensor:
@@ -132,6 +136,8 @@ def steps_to(losses: History | Tensor, target: float, window: int = WINDOW) -> T
     return torch.where(reached.any(0), first, torch.full_like(first, math.inf))
 
 
+_LOSS = loss()
+
 # The protocol
 
 
@@ -155,7 +161,7 @@ class Run:
 def run(
     designs: Sequence[Design],
     data: Dataset,
-    score: Score | None = None,
+    score: Score = _LOSS,
     *,
     depth: int,
     width: int,
@@ -190,29 +196,20 @@ def run(
         raise ValueError(f"names must be {len(designs)}, one per design, got {len(names)}")
     if prepare is not None:
         prepare(networks)
-    with machine.threads(
-        1
-    ):  # the products are small: a second thread mostly waits, and could move the last digit
+    with machine.threads(1):  # a second thread mostly waits for such small products, and moves last digits
         history = training.train(
-            networks,
-            data,
-            epochs=epochs,
-            batch_size=batch_size,
-            order_seed=orders if order == "own" else orders[0],
-            **options,
+            networks, data, epochs=epochs, batch_size=batch_size, order_seed=orders, **options
         )
-        last = smooth(history, min(WINDOW, len(history.losses)))[-1]
-        found = last if score is None else score.of(networks, history).detach().double().cpu()
+        found, last = (one.of(networks, history).detach().double().cpu() for one in (score, _LOSS))
     if found.shape != (len(designs),):
         raise ValueError(f"a score gives one number per network, {len(designs)}, got {list(found.shape)}")
     failed = ~found.isfinite() | (history.diverged_at >= 0)
-    found = found.masked_fill(failed, math.inf if score is None else score.failure)
     table = pd.DataFrame([design.describe() for design in designs]).assign(
         arm=names,
         depth=depth,
         width=width,
         order=orders,
-        score=found.numpy(),
+        score=found.masked_fill(failed, score.failure).numpy(),
         loss=last.masked_fill(~last.isfinite(), math.inf).numpy(),
         failed=failed.numpy(),
     )

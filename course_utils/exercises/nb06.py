@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_utils import arms, theory
+from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, function, number, option
 
 __all__ = ["EXERCISES"]
@@ -114,7 +114,7 @@ def _shift(answer: Any) -> None:
         raise Off("A shift below 0 turns more units off, and the growth gets larger.")
     if beta >= 6:
         raise Off("That leaves no unit off: a linear network. Something smaller will do.")
-    found = theory.batch_norm_growth(arms.shifted(beta))
+    found = theory.batch_norm_growth(activations.shifted(beta))
     if found > 1.05:
         raise Off(f"At this shift the growth is {found:.3f}; 1.05 or less is asked for.")
     if found < 1.02:

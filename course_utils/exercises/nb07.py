@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from course_utils import race
+from course_utils import trials
 from course_utils.exercises import Exercise, Off, number, option
 
 __all__ = ["CURVES", "EXERCISES"]
@@ -62,12 +62,12 @@ def _steps(answer: Any) -> None:
             ) from None
     curves = [torch.tensor(curve, dtype=torch.float64)[:, None] for curve in CURVES]
     right, single = (
-        [race.steps_to(curve, _TARGET, window).item() for curve in curves] for window in (_WINDOW, 1)
+        [trials.steps_to(curve, _TARGET, window).item() for curve in curves] for window in (_WINDOW, 1)
     )
     if said == right:
         return
     middle = [curve.unfold(0, _WINDOW, 1).median(-1).values for curve in curves]
-    if said == [race.steps_to(values, _TARGET, 1).item() + _WINDOW - 1 for values in middle]:
+    if said == [trials.steps_to(values, _TARGET, 1).item() + _WINDOW - 1 for values in middle]:
         raise Off("That is the median of the window. Its mean is asked for.")
     if said[:2] == single[:2]:
         raise Off("One lucky batch decides here. Average over the last `window` steps before you compare.")

@@ -184,7 +184,7 @@ def by_images_and_depth(
 
 
 def by_bias(table: pd.DataFrame, finding: str, how: str) -> Figure:
-    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Run.table."""
+    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Lives.table."""
     arms = list(dict.fromkeys(table.arm))
     figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 3.3), sharey=True,
