@@ -137,7 +137,7 @@ def test_figures_of_training_draw(fate: str) -> None:
         for momentum in (0.0, 0.9)
     )  # fmt: skip
     assert (
-        draws(nb05.by_bias(table, "A finding", "how"))
+        draws(nb05.by_bias({"a": table, "b": table}, "A finding", "how"))
         and draws(nb05.rates(table, 2.0, "A finding", "how"))
         and draws(nb05.cures(table, "A finding", "how"))
     )

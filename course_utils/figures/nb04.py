@@ -168,42 +168,33 @@ def firing(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
 
 
 def accuracy(
-    table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFrame, finding: str, how: str
+    sparse: Mapping[str, tuple[Tensor, Tensor]], dense: Mapping[str, Tensor], finding: str, how: str
 ) -> Figure:
     """Test accuracy against the share of zeros.
 
-    table: ReLU networks with the columns zeros, test_accuracy, l1, learning_rate. best: l1 -> its tuned rate, ringed.
-    dense: networks of other activations at their tuned rates, with the columns activation, test_accuracy.
+    sparse: arm -> (zeros, accuracies) of its networks; arms of ReLU alone in blues, the others in grey. dense: the label of an
+    activation without zeros -> accuracies; in its colours where it is registered.
     """
-    figure, ax = plots.axes(
-        finding,
-        how,
-        size=(7.2, 4.4),
-    )
-    shades = _blues(len(best))
-    for (l1, rate), colour, marker in zip(best.items(), shades, MARKERS, strict=True):
-        rows = table[table.l1 == l1]
-        tuned = rows[rows.learning_rate == rate]
-        ax.plot(rows.zeros, rows.test_accuracy, marker, color=colour, ms=3.5, alpha=0.35)
-        ax.plot(tuned.zeros, tuned.test_accuracy, marker, color=colour, ms=6, mec="white", mew=0.5,
-                label="no penalty" if l1 == 0 else f"L1 {l1:g}")  # fmt: skip
-    names = list(dict.fromkeys(dense.activation))
-    for i, name in enumerate(names):
-        entry, rows = activations.get(name), dense[dense.activation == name]
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.4))
+    shades = iter(_blues(sum("ReLU" in arm for arm in sparse)))
+    for (arm, (zeros, found)), marker in zip(sparse.items(), itertools.cycle(MARKERS)):
+        colour = next(shades) if "ReLU" in arm else GREY
+        ax.plot(zeros, found, marker, color=colour, ms=6, mec="white", mew=0.5, label=arm)
+    looks = {entry.label: (entry.colour, entry.marker) for entry in map(activations.get, activations.names())}
+    for i, (label, found) in enumerate(dense.items()):
+        colour, marker = looks.get(label, ("0.5", "P"))
         x = -0.05 + 0.075 * i
-        ax.plot([x] * len(rows), rows.test_accuracy, entry.marker, color=entry.colour, ms=5, alpha=0.75)
-        low = float(rows.test_accuracy.min())
-        ax.text(x, low - 0.008, entry.label, color=entry.colour, rotation=90, fontsize=9, fontweight="bold",
+        ax.plot([x] * len(found), found, marker, color=colour, ms=5, alpha=0.75)
+        ax.text(x, float(found.min()) - 0.008, label, color=colour, rotation=90, fontsize=9, fontweight="bold",
                 ha="center", va="top")  # fmt: skip
-    ax.axvline(0.25, color="0.6", lw=0.8, linestyle=(0, (2, 2)))
+    ax.axvline(-0.05 + 0.075 * len(dense), color="0.6", lw=0.8, linestyle=(0, (2, 2)))
+    lowest = min(float(found.min()) for found in [*dense.values(), *(pair[1] for pair in sparse.values())])
     ax.set_xlim(-0.1, 1.0)
-    ax.set_ylim(max(0.0, float(table.test_accuracy.min()) - 0.03), float(dense.test_accuracy.max()) + 0.03)
-    ax.set_xticks(
-        [0.06, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1], ["no zeros", "40", "50", "60", "70", "80", "90", "100 %"]
-    )
+    ax.set_ylim(lowest - 0.1, None)
+    ax.set_xticks([0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1], ["no zeros", "50", "60", "70", "80", "90", "100 %"])
     ax.set_xlabel("share of exact zeros after training")
     ax.set_ylabel("test accuracy")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.34, 0.02), title="ReLU", title_fontsize=9)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.42, 0.0))
     return figure
 
 

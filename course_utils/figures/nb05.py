@@ -1,5 +1,6 @@
 """Figures of notebook 05, Dead units."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -183,34 +184,30 @@ def by_images_and_depth(
     return figure
 
 
-def by_bias(table: pd.DataFrame, finding: str, how: str) -> Figure:
-    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Lives.table."""
-    arms = list(dict.fromkeys(table.arm))
-    figure, grid = plots.axes(finding, how,
-        columns=2, size=(7.2, 3.3), sharey=True,
-    )  # fmt: skip
-    for row, arm in enumerate(arms):
-        for bias, lift, fill in ((-1.0, -0.13, True), (-2.0, 0.13, False)):
-            rows = table[(table.arm == arm) & (table.bias == bias)]
-            colour = (
-                activations.get("elu").colour
-                if arm == "ELU"
-                else "#0173b2"
-                if "leaky" not in arm
-                else "#3a8fc4"
-            )
-            for ax, column in zip(grid, ("off_side", "accuracy"), strict=True):
-                face = colour if fill else "none"
-                y = np.full(len(rows), row + lift)
-                ax.plot(rows[column], y, "o", ms=5, mfc=face, mec=colour, mew=1.2, alpha=0.75)
+def by_bias(panels: Mapping[str, pd.DataFrame], finding: str, how: str) -> Figure:
+    """Test accuracy for each arm and bias; panel -> a table with arm, bias and accuracy, a row per network.
+
+    The first panel's arms are the rows of all; an arm that another panel has not tried stays empty there. The higher of the
+    two biases is drawn filled, the lower hollow.
+    """
+    first = next(iter(panels.values()))
+    arms, biases = list(dict.fromkeys(first.arm)), sorted(first.bias.unique(), reverse=True)
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 3.3), sharey=True)
+    for ax, (title, table) in zip(grid, panels.items(), strict=True):
+        for (row, arm), (bias, lift) in itertools.product(
+            enumerate(arms), zip(biases, (-0.14, 0.14), strict=True)
+        ):
+            found = table[(table.arm == arm) & (table.bias == bias)].accuracy
+            name = "elu" if arm == "ELU" else "leaky_relu" if "leak" in arm else "relu"
+            colour = activations.get(name).colour
+            face = colour if bias == biases[0] else "none"
+            ax.plot(found, [row + lift] * len(found), "o", ms=5, mfc=face, mec=colour, mew=1.2, alpha=0.75)
+        ax.set_title(title, fontsize=10)
+        ax.set_xlim(0, 0.9)
+        ax.axvline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
+        ax.set_xlabel("test accuracy")
     grid[0].set_yticks(range(len(arms)), arms)
     grid[0].invert_yaxis()
-    grid[0].set_xlim(-0.03, 1)
-    grid[1].set_xlim(0, 0.9)
-    grid[1].axvline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
-    grid[1].text(0.115, len(arms) - 2.0, "guessing", fontsize=8.5, color="0.35")
-    grid[0].set_xlabel("units off for every image (z ≤ 0)")
-    grid[1].set_xlabel("test accuracy")
     return figure
 
 
