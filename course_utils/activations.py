@@ -86,8 +86,8 @@ class Activation:
         value, slope = self.value, self.slope
         return replace(
             self,
-            name=f"{self.name}(x{k:g})",
-            label=f"{self.label}({k:g}z)",
+            name=f"{self.name}(x{k:.3g})",
+            label=f"{self.label}({k:.3g}z)",
             value=lambda z: value(k * z),
             slope=lambda z: k * slope(k * z),
             formula=rf"\phi({k:g}z),\ \phi(z)={self.formula}",

@@ -372,9 +372,7 @@ def best(
         found = by_rate[score].agg(mean="mean", lowest="min", highest="max", seeds="size", failed="count")
         found["failed"] = found["seeds"] - found["failed"]
         order = found.assign(tie=by_rate["_tie"].mean())
-        chosen = order.sort_values(
-            ["failed", "mean", "tie"], ascending=[True, not higher, True], kind="stable"
-        ).index[0]
+        chosen = order.sort_values(["failed", "mean", "tie"], ascending=[True, not higher, True]).index[0]
         rows.append([*arm, chosen, *found.loc[chosen].tolist(), grid[0] < chosen < grid[-1]])
     chosen_rates = pd.DataFrame(
         rows, columns=[*arms, rate, "mean", "lowest", "highest", "seeds", "failed", "inside"]

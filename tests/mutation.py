@@ -59,12 +59,11 @@ MORE_TESTS = {
     "measure": ("test_nb03",),
     "networks": ("test_units",),
     "plots": ("test_nb00", "test_nb01"),
-    "race": ("test_nb07",),
     "saturation": ("test_nb02",),
     "sketch": ("test_explore_speed",),
     "theory": ("test_nb03",),
     "thread": ("test_nb09",),
-    "training": ("test_race",),
+    "training": ("test_trials", "test_landscape"),
     "maintain/bench": ("test_training",),
     "maintain/bench_notebooks": ("test_bench",),
 }

@@ -2,9 +2,7 @@
 
 import itertools
 import math
-import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils import activations, cost, machine
+from course_utils import activations, clock, cost, kernels
 
 SMALL = (1, 1)  # one round: only the structure is looked at
 
@@ -28,39 +26,6 @@ def cubic():
 
 
 @pytest.fixture
-def watch(monkeypatch):
-    """A clock that moves when told (watch.now += 1), a Timer that reads it, and how often that called what."""
-    watch = SimpleNamespace(now=100.0, blocks=[])
-
-    class Timer:
-        def __init__(self, stmt, globals, timer):
-            assert stmt == "arm()" and timer is machine.processor_time
-            self.arm = globals["arm"]
-
-        def timeit(self, number):
-            start = watch.now
-            for _ in range(number):
-                self.arm()
-            watch.blocks.append((self.arm, number))
-            return SimpleNamespace(median=(watch.now - start) / number)
-
-    monkeypatch.setattr(cost, "Timer", Timer)
-    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: watch.now))
-    monkeypatch.setattr(machine, "processor_time", lambda: watch.now)
-    return watch
-
-
-def lasting(watch, *seconds):
-    """An arm that takes these times, one after the other, and the last of them from then on."""
-    left = list(seconds)
-
-    def arm():
-        watch.now += left.pop(0) if len(left) > 1 else left[0]
-
-    return arm
-
-
-@pytest.fixture
 def races(monkeypatch):
     """No race is run: what it is asked for is noted, and every arm takes a second."""
     noted = []
@@ -69,7 +34,7 @@ def races(monkeypatch):
         noted.append((arms, rounds, options))
         return dict.fromkeys(arms, 1.0)
 
-    monkeypatch.setattr(cost, "race", race)
+    monkeypatch.setattr(clock, "seconds", race)
     return noted
 
 
@@ -130,155 +95,6 @@ def test_unknown_activation():
         cost.kernel("rely")
 
 
-def test_race_calls_every_arm_and_puts_threads_back():
-    called = dict.fromkeys("ab", 0)
-    threads = set()
-
-    def arm(name):
-        called[name] += 1
-        threads.add(torch.get_num_threads())
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        found = cost.race({name: lambda name=name: arm(name) for name in "ab"}, (2, 3), 0.0)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-    assert list(found) == ["a", "b"] and all(0 < t < math.inf for t in found.values())
-    assert min(called.values()) > 2 and threads == {1}
-
-
-def test_race_takes_the_least(monkeypatch):
-    clock = iter([1.0, 5.0, 0.25, 3.0, 2.0])  # the timer's, then of the rounds
-    monkeypatch.setattr(cost, "_clock", lambda *_: next(clock))
-    assert cost.race({"a": lambda: time.sleep(0.003)}, (5, 5))["a"] <= 0.25
-
-
-def test_race_stops_when_nothing_gets_better(monkeypatch):
-    rounds = []
-    monkeypatch.setattr(cost, "_clock", lambda *_: rounds.append(1) or 1.0)
-    cost.race({"a": lambda: None}, (2, 50), seconds=100)
-    assert len(rounds) == 2
-    rounds.clear()
-    falling = itertools.count(-1, -1)
-    monkeypatch.setattr(cost, "_clock", lambda *_: rounds.append(1) or 2.0 ** next(falling) * 1e-9)
-    cost.race({"a": lambda: None}, (2, 20), seconds=100)
-    assert len(rounds) == 19
-
-
-def test_two_rounds_in_a_row_without_an_arm_bettered_end_it(monkeypatch):
-    times = {
-        "steady": iter([1e-12] * 9),
-        "better": iter([t * 1e-12 for t in (8, 4, 3.9, 2, 1.95, 1.94, 1, 1, 1)]),
-    }
-    monkeypatch.setattr(cost, "_clock", lambda arm, *_: next(times[arm()]))
-    found = cost.race({"steady": lambda: "steady", "better": lambda: "better"}, (1, 9), seconds=100)
-    assert found == {
-        "steady": 1e-12,
-        "better": 1.94e-12,
-    }  # quiet: the third round, then the fifth and the sixth
-
-
-def test_three_percent_exactly_is_no_better(monkeypatch):
-    turns = []
-    monkeypatch.setattr(cost, "_clock", lambda *_: turns.append(1) or 1e-12 * (1 - 0.03) ** (len(turns) - 1))
-    cost.race({"a": lambda: None}, (1, 9), seconds=100)
-    assert len(turns) == 3  # the first betters the timer's, the second and the third do not
-
-
-def test_short_arms_are_called_often_within_a_block(watch):
-    seconds = {"none": 0.0, "1.1": 1.1e-6, "110": 1.1e-4, "300": 3e-4, "900": 9e-4, "4000": 4e-3}
-    arms = {name: lasting(watch, each) for name, each in seconds.items()}
-    found = cost.race(arms, (2, 2))
-    assert found == pytest.approx(seconds)
-    names = {arm: name for name, arm in arms.items()}
-    assert [(names[arm], number) for arm, number in watch.blocks[:6]] == [(name, 1) for name in arms]
-    often = [("none", 1000), ("1.1", 455), ("110", 5), ("300", 2), ("900", 1), ("4000", 1)]
-    assert [(names[arm], number) for arm, number in watch.blocks[6:]] == often
-
-
-def test_from_five_milliseconds_one_call_is_timed(watch):
-    watch.now = 0.0
-    arm = lasting(watch, 5e-3)
-    assert cost.race({"a": arm}, (3, 3)) == {"a": pytest.approx(5e-3)}
-    assert watch.blocks == [(arm, 1)] and watch.now == pytest.approx(3 * 5e-3)
-
-
-def test_arms_take_turns_first_one_way_then_the_other(watch):
-    turns = []
-    arms = {name: lambda name=name: turns.append(name) or lasting(watch, 1.0)() for name in "abc"}
-    cost.race(arms, (4, 4))
-    assert "".join(turns) == "abc" + "abc" + "cba" + "abc"
-
-
-def test_rounds_end_with_the_seconds(watch):
-    falling = [2.0**-k for k in range(20)]  # always better
-
-    def calls(rounds, seconds):
-        start, arm = len(watch.blocks), lasting(watch, *falling)
-        taken = cost.race({"a": arm}, rounds, seconds)["a"]
-        assert len(watch.blocks) == start + 1  # slow: the timer calls once, the rest is not its own
-        return falling.index(taken) + 1
-
-    assert calls((1, 20), 0.5) == 1  # over already
-    assert calls((1, 20), 1.25) == 2  # 1 + 1/2
-    assert calls((1, 20), 1.5) == 3  # over is more than
-    assert calls((4, 20), 0.5) == 4 and calls((4, 4), 9.0) == 4  # the least, the largest
-    assert calls((1, 6), 9.0) == 6
-
-
-def test_without_seconds_the_least_number_of_rounds_is_run(watch):
-    arm = lasting(watch, 1e-3)
-    cost.race({"a": arm}, (1, 9), seconds=0.0)
-    assert [number for _, number in watch.blocks] == [1]
-    watch.blocks.clear()
-    cost.race({"a": lasting(watch, 0.0)}, (1, 9), seconds=0.0)  # no time passes: nothing is over
-    assert [number for _, number in watch.blocks] == [1, 1000, 1000]
-
-
-def test_a_race_of_its_own_accord(watch):
-    falling = [2.0 ** -(k + 4) for k in range(40)]
-    arm = lasting(watch, *falling)
-    assert cost.race({"a": arm})["a"] == falling[11]  # at most twelve rounds
-    assert cost.race({"a": lasting(watch, 1.0, 0.9, 0.8, 0.7)})["a"] == pytest.approx(0.8)  # at least three
-    hasty = lasting(watch, 0.5, 0.4, 0.3, 0.2, 0.15, 0.12, 0.1)
-    assert cost.race({"a": hasty})["a"] == pytest.approx(0.15)  # after 1.55 s
-    assert cost.race({"a": lasting(watch, 1e-9)})["a"] == pytest.approx(1e-9, rel=1e-4)
-
-
-def test_slow_arms_are_called_once_a_round():
-    calls = []
-
-    def slow():
-        calls.append(1)
-        end = machine.processor_time() + 0.006
-        while machine.processor_time() < end:
-            pass
-
-    cost.race({"slow": slow}, (3, 3), 0.0)
-    assert len(calls) == 3 + 2  # the first time with two calls before the clock
-
-
-@pytest.mark.parametrize("rounds", [(0, 3), (3, 2), (True, 3), (1.0, 2)])
-def test_race_refuses_rounds(rounds):
-    with pytest.raises(ValueError, match="round"):
-        cost.race({"a": lambda: None}, rounds)
-
-
-def test_race_refuses_a_largest_number_of_rounds():
-    with pytest.raises(ValueError, match=r"^rounds must be a whole number"):
-        cost.race({"a": lambda: None}, (3, 4.0))
-
-
-def test_race_refuses():
-    with pytest.raises(ValueError, match="at least one arm"):
-        cost.race({})
-    for seconds in (-1.0, math.nan):
-        with pytest.raises(ValueError, match="seconds from 0"):
-            cost.race({"a": lambda: None}, seconds=seconds)
-
-
 def test_element_times_structure():
     table = cost.element_times(["relu", activations.get("gelu")], [5, 70], SMALL)
     assert list(table.columns) == ["activation", "elements", "pass", "nanoseconds"]
@@ -288,7 +104,7 @@ def test_element_times_structure():
 
 
 def test_element_times_are_per_element(monkeypatch):
-    monkeypatch.setattr(cost, "race", lambda arms, rounds: dict.fromkeys(arms, 1e-6))
+    monkeypatch.setattr(clock, "seconds", lambda arms, rounds: dict.fromkeys(arms, 1e-6))
     assert cost.element_times(["relu"], [10])["nanoseconds"].tolist() == pytest.approx([100, 100], rel=1e-12)
 
 
@@ -432,7 +248,7 @@ def test_step_times_of_its_own_accord(races):
     assert table["step"].tolist() == pytest.approx([1, math.nan, 1], nan_ok=True)
     (steps, rounds, options), (passes, other_rounds, _) = races
     assert list(steps) == ["rest", "relu", "sigmoid"] and rounds == other_rounds == (5, 15)
-    assert options == {"seconds": 4.0}
+    assert options == {"limit": 4.0}
     assert {flops(take) for take in steps.values()} == {cost.step_flops(2, depth=3, batch=250)}
     assert passes["identity forward"]().shape == (250, 2)
     assert steps["rest"]() != steps["relu"]() != steps["sigmoid"]()
@@ -440,7 +256,7 @@ def test_step_times_of_its_own_accord(races):
 
 def test_step_times_give_each_pass_its_own_time(monkeypatch):
     times = {"rest": 10.0, "relu": 20.0, "relu forward": 1.0, "relu backward": 2.0}
-    monkeypatch.setattr(cost, "race", lambda arms, *_, **__: {name: times[name] for name in arms})
+    monkeypatch.setattr(clock, "seconds", lambda arms, *_, **__: {name: times[name] for name in arms})
     table = cost.step_times([4], ["relu"], ["relu"], depth=5)
     assert table[["rest", "alone", "share", "step"]].values.tolist() == [[10.0, 15.0, 0.6, 20.0]]
 
@@ -496,9 +312,9 @@ def test_sparse_times_structure():
 
 def test_sparse_times_have_the_zeros_they_say(monkeypatch):
     seen = []
-    monkeypatch.setattr(cost, "race", lambda *_: {})
-    products = cost._products
-    monkeypatch.setattr(cost, "_products", lambda h, weight: seen.append(h) or products(h, weight))
+    monkeypatch.setattr(clock, "seconds", lambda arms, *_: dict.fromkeys(arms, 1.0))
+    products = kernels.ways
+    monkeypatch.setattr(kernels, "ways", lambda h, weight: seen.append(h) or products(h, weight))
     cost.sparse_times([0.0, 0.7, 1.0], batch=100, width=200)
     assert [float((h == 0).double().mean()) for h in seen] == pytest.approx([0, 0.7, 1], abs=0.02)
     assert all((h >= 0).all() for h in seen)
@@ -506,8 +322,8 @@ def test_sparse_times_have_the_zeros_they_say(monkeypatch):
 
 def test_sparse_times_of_its_own_accord(races, monkeypatch):
     seen = []
-    products = cost._products
-    monkeypatch.setattr(cost, "_products", lambda *both: seen.append(both) or products(*both))
+    products = kernels.ways
+    monkeypatch.setattr(kernels, "ways", lambda *both: seen.append(both) or products(*both))
     table = cost.sparse_times([0.5])
     ((_, rounds, _),) = races
     ((h, weight),) = seen
@@ -522,40 +338,28 @@ def test_sparse_times_of_its_own_accord(races, monkeypatch):
     assert 0 < table["off"].item() < 1e-5
 
 
-@pytest.mark.parametrize("which", ["dense", "csr"])
+@pytest.mark.parametrize("which", ["dense", "CSR"])
 def test_sparse_times_tell_the_larger_difference(races, monkeypatch, which):
     def products(h, weight):
         exact = h.double() @ weight.double()
         wrong = exact.clone()
         wrong[0, 0] -= 0.25 * exact.abs().max()
-        return {"dense": lambda: exact, "csr": lambda: exact} | {which: lambda: wrong}
+        return {"dense": lambda: exact, "CSR": lambda: exact, "gather": None} | {which: lambda: wrong}
 
-    monkeypatch.setattr(cost, "_products", products)
+    monkeypatch.setattr(kernels, "ways", products)
     assert cost.sparse_times([0.5], batch=6, width=20)["off"].tolist() == pytest.approx([0.25])
     for seed in range(4):  # large and small numbers alike
         assert cost.sparse_times([0], 1, 1, seed=seed)["off"].tolist() == pytest.approx([0.25])
 
 
-def test_the_products_that_are_timed():
-    h = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
-    weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    arms = cost._products(h, weight)
-    assert arms["dense"]().tolist() == arms["csr"]().tolist() == [[6.0, 8.0], [1.0, 2.0], [0.0, 0.0]]
-    assert arms["conversion"]().layout == torch.sparse_csr
-    assert torch.equal(arms["conversion"]().to_dense(), h)
-
-
-@pytest.mark.parametrize("zeros", [[], [1.5], [-0.1], [math.nan], [0.5, 1.5]])
-def test_sparse_times_refuses_shares(zeros):
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        cost.sparse_times(zeros)
-
-
-def test_sparse_times_refuses_sizes():
-    with pytest.raises(ValueError, match=r"^width must be"):
-        cost.sparse_times([0.5], width=0)
-    with pytest.raises(ValueError, match=r"^batch must be"):
-        cost.sparse_times([0.5], batch=-1)
+@pytest.mark.parametrize(
+    ("zeros", "options", "says"),
+    [*(([z], {}, "^each share of zeros must be") for z in (1.5, -0.1, math.nan)), ([], {}, "at least one share"),
+     ([0.5], {"width": 0}, "^width must be"), ([0.5], {"batch": -1}, "^batch must be")],
+)  # fmt: skip
+def test_sparse_times_refuses(zeros, options, says):
+    with pytest.raises(ValueError, match=says):
+        cost.sparse_times(zeros, **options)
 
 
 def test_speed_up_at():
@@ -564,7 +368,7 @@ def test_speed_up_at():
     assert cost.speed_up_at(zeros, curve, 0.8) == pytest.approx(2)
     assert cost.speed_up_at([0.5, 0.9], [2, 32], 0.6) == pytest.approx(4)  # two are enough
     for at in (0.4, 0.95, math.nan):
-        with pytest.raises(ValueError, match=r"from 0\.5 to 0\.9"):
+        with pytest.raises(ValueError, match=r"from 0\.5 and up to 0\.9"):
             cost.speed_up_at(zeros, curve, at)
 
 
@@ -581,5 +385,5 @@ def test_speed_up_at():
     ],
 )
 def test_curves_that_are_none(zeros, speed_up):
-    with pytest.raises(ValueError, match="zeros must rise"):
+    with pytest.raises(ValueError, match=r"^(zeros must|each speed-up must|each share needs)"):
         cost.speed_up_at(zeros, speed_up, 0.55)

@@ -1,14 +1,13 @@
 """Products that skip zeros against the dense product; timings are looked at for their form alone."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from course_utils import kernels, machine, networks
+from course_utils import clock, kernels, networks
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -95,68 +94,29 @@ def test_seeds_matter() -> None:
     assert torch.equal(usual, nought) and not torch.equal(usual, one)
 
 
-def test_race_is_a_tidy_table() -> None:
-    tried = [kernels.sparse_activations(2, 16, share) for share in (0.25, 0.75)]
-    threads = torch.get_num_threads()
-    found = kernels.race(tried, torch.ones(16, 4), repeats=2)
-    assert found.columns.tolist() == ["zeros", "way", "speed_up"]
-    assert found["zeros"].tolist() == [0.25] * 3 + [0.75] * 3
-    assert found["way"].tolist() == ["CSR", "CSR + conversion", "gather"] * 2
-    assert (found["speed_up"] > 0).all() and torch.get_num_threads() == threads
-
-
 def test_the_largest_seed() -> None:
     assert kernels.sparse_activations(1, 4, 0.5, 2**63 - 1).shape == (1, 4)
-    with pytest.raises(ValueError, match="a seed must be"):
+    with pytest.raises(ValueError, match="seed must be"):
         kernels.sparse_activations(1, 4, 0.5, 2**63)
 
 
-def test_race_on_a_clock_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each speed-up is the median over repeats of dense time over other time, of the same repeat."""
-    clock, turns = SimpleNamespace(now=10.0), []
-    # h -> way -> seconds of each call: two that do not count, then of the repeats
-    times = {
-        1.0: {"dense": [9, 9, 12, 6, 24], "CSR": [1, 1, 3, 2, 2], "conversion": [1, 1, 1, 1, 4], "gather": [9, 9, 6, 6, 6]},
-        2.0: {"dense": [9, 9, 1, 1, 1], "CSR": [9, 9, 4, 4, 4], "conversion": [9, 9, 4, 4, 4], "gather": [9, 9, 2, 2, 2]},
-    }  # fmt: skip
+def test_speed_ups_are_ratios_of_times_taken_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, lasts = [], iter([12.0, 3.0, 1.0, 6.0, 1.0, 4.0, 4.0, 2.0])
 
-    def ways(h: torch.Tensor, w: torch.Tensor) -> dict[str, object]:
-        which = h[0, 0].item()
-        left = {name: list(each) for name, each in times[which].items()}
+    def seconds(arms: dict, *options: object) -> dict[str, float]:
+        told.append((len(arms), *options))
+        return {name: next(lasts) for name in arms}
 
-        def run(name: str) -> None:
-            turns.append((which, name))
-            clock.now += left[name].pop(0)
-
-        return {name: lambda name=name: run(name) for name in left}
-
-    monkeypatch.setattr(kernels, "_ways", ways)
-    monkeypatch.setattr(machine, "processor_time", lambda: clock.now)
-    found = kernels.race([torch.ones(2, 3), 2 * torch.ones(2, 3)], torch.ones(3, 4), repeats=3)
-    # dense over CSR: 4, 3, 12; over CSR + conversion: 3, 2, 4; over gather: 2, 1, 4
+    monkeypatch.setattr(clock, "seconds", seconds)
+    tried = [kernels.sparse_activations(2, 16, share) for share in (0.25, 0.75)]
+    found = kernels.speed_ups(tried, torch.ones(16, 4))
+    assert found.columns.tolist() == ["zeros", "way", "speed_up"] and told == [(8, (3, 7), 8.0)]
+    assert found["zeros"].tolist() == [0.25] * 3 + [0.75] * 3
+    assert found["way"].tolist() == ["CSR", "CSR + conversion", "gather"] * 2
     assert found["speed_up"].tolist() == pytest.approx([4, 3, 2, 1 / 4, 1 / 8, 1 / 2])
-    turn = [(which, name) for which in (1.0, 2.0) for name in ("dense", "CSR", "conversion", "gather")]
-    assert turns == [each for each in turn for _ in range(2)] + turn * 3
 
 
-def test_race_repeats_seven_times_and_short_products_within_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, calls = SimpleNamespace(now=0.0), dict.fromkeys(["dense", "CSR", "conversion", "gather"], 0)
-    lasts = {"dense": 3e-4, "CSR": 0.0, "conversion": 1.1e-3, "gather": 1.1e-5}
-
-    def run(name: str) -> None:
-        calls[name] += 1
-        clock.now += lasts[name]
-
-    monkeypatch.setattr(kernels, "_ways", lambda h, w: {name: lambda name=name: run(name) for name in lasts})
-    monkeypatch.setattr(machine, "processor_time", lambda: clock.now)
-    speed_ups = kernels.race([torch.ones(2, 3)], torch.ones(3, 4))["speed_up"].tolist()
-    samples = {name: (count - 2) / 7 for name, count in calls.items()}  # two calls settle how many
-    assert samples == {"dense": 4, "CSR": 10_000, "conversion": 1, "gather": 91}
-    # a product too quick for the clock counts as a nanosecond for all calls of a sample
-    assert speed_ups == pytest.approx([3e-4 / 1e-13, 3e-4 / 1.1e-3, 3e-4 / 1.1e-5], rel=1e-6)
-
-
-def test_race_uses_one_thread_and_no_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_are_timed_on_one_thread_and_without_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = set()
     usual = kernels.dense
 
@@ -167,18 +127,13 @@ def test_race_uses_one_thread_and_no_gradients(monkeypatch: pytest.MonkeyPatch) 
         return usual(h, w)
 
     monkeypatch.setattr(kernels, "dense", dense)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        kernels.race([torch.ones(3, 2).T], torch.ones(4, 3).T, repeats=1)
-        assert torch.get_num_threads() == 2 and seen == {(1, True, True, True)}
-    finally:
-        torch.set_num_threads(before)
+    found = kernels.speed_ups([torch.ones(3, 2).T], torch.ones(4, 3).T, rounds=(1, 1))
+    assert seen == {(1, True, True, True)} and (found["speed_up"] > 0).all()
 
 
 def test_the_products_that_are_timed() -> None:
     h, w = torch.tensor([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    ways = kernels._ways(h, w)
+    ways = kernels.ways(h, w)
     assert list(ways) == ["dense", "CSR", "conversion", "gather"]
     for name in ("dense", "CSR", "gather"):
         assert torch.equal(ways[name](), torch.tensor([[6.0, 8.0], [1.0, 2.0], [0.0, 0.0]]))
@@ -209,22 +164,25 @@ def test_break_even_counts_from_the_last_time_it_was_slow() -> None:
     [
         (lambda: kernels.sparse_activations(0, 3, 0.5), "^batch must be .* got 0"),
         (lambda: kernels.sparse_activations(1, 2.0, 0.5), "^fan_in must be .* got 2.0"),
-        (lambda: kernels.sparse_activations(1, 3, 1.5), "between 0 and 1, got 1.5"),
-        (lambda: kernels.sparse_activations(1, 3, 0.5, -1), "a seed must be .* got -1"),
+        (lambda: kernels.sparse_activations(1, 3, 1.5), "from 0 and up to 1, got 1.5"),
+        (lambda: kernels.sparse_activations(1, 3, 0.5, -1), "seed must be .* got -1"),
         (lambda: kernels.zeros(torch.ones(0, 3)), r"no entries, its shape is \[0, 3\]"),
         (lambda: kernels.rows_needed(torch.ones(3)), r"\[batch, fan_in\], got \[3\]"),
         (lambda: kernels.csr(torch.ones(2, 3), torch.ones(3, 1)), "in CSR form"),
-        (lambda: kernels.race([], torch.ones(3, 1)), "at least one h"),
-        (lambda: kernels.race([torch.ones(2, 4)], torch.ones(3, 1)), r"got \[2, 4\] and \[3, 1\]"),
-        (lambda: kernels.race([torch.ones(2, 3).double()], torch.ones(3, 1)), "must be float32"),
-        (lambda: kernels.race([torch.ones(2, 3)], torch.ones(3, 1, requires_grad=True)), "free of gradients"),
-        (lambda: kernels.race([torch.ones(2, 3)], torch.ones(3, 1), 0), "repeats must be .* got 0"),
-        (lambda: kernels.break_even([0.5], [1.0]), "two or more shares"),
-        (lambda: kernels.break_even([0.5, 0.5], [1.0, 2.0]), "must rise"),
-        (lambda: kernels.break_even([0.5, 0.7, 0.6], [1.0, 2.0, 3.0]), "must rise"),
-        (lambda: kernels.break_even([0.5, 0.6], [1.0, -2.0]), "finite numbers above 0"),
-        (lambda: kernels.break_even([0.5, 0.6], [0.0, 2.0]), "finite numbers above 0"),
-        (lambda: kernels.break_even([0.5, 0.6], [1.0, math.inf]), "finite numbers above 0"),
+        (lambda: kernels.speed_ups([], torch.ones(3, 1)), "at least one h"),
+        (lambda: kernels.speed_ups([torch.ones(2, 4)], torch.ones(3, 1)), r"got \[2, 4\] and \[3, 1\]"),
+        (lambda: kernels.speed_ups([torch.ones(2, 3).double()], torch.ones(3, 1)), "must be float32"),
+        (
+            lambda: kernels.speed_ups([torch.ones(2, 3)], torch.ones(3, 1, requires_grad=True)),
+            "free of gradients",
+        ),
+        (lambda: kernels.speed_ups([torch.ones(2, 3)], torch.ones(3, 1), (0, 3)), "rounds must be .* got 0"),
+        (lambda: kernels.break_even([0.5], [1.0]), "at least 2 of them"),
+        (lambda: kernels.break_even([0.5, 0.5], [1.0, 2.0]), "numbers that rise"),
+        (lambda: kernels.break_even([0.5, 0.7, 0.6], [1.0, 2.0, 3.0]), "numbers that rise"),
+        (lambda: kernels.break_even([0.5, 0.6], [1.0, -2.0]), "finite number above 0"),
+        (lambda: kernels.break_even([0.5, 0.6], [0.0, 2.0]), "finite number above 0"),
+        (lambda: kernels.break_even([0.5, 0.6], [1.0, math.inf]), "finite number above 0"),
     ],
 )
 def test_bad_input(call, message: str) -> None:

@@ -97,7 +97,7 @@ def test_a_mutant_differs_in_that_one_place():
 
 
 def test_the_sample_is_the_same_each_time_and_grows_with_the_count():
-    every = mutation.variants_of("tuning")
+    every = mutation.variants_of("landscape")
     assert mutation.sample(every, 20, 0) == mutation.sample(every, 20, 0) != mutation.sample(every, 20, 1)
     assert len(mutation.sample(every, 20, 0)) == 20 and mutation.sample(every, None, 0) == every
     places = [(m.line, m.column) for m in mutation.sample(every, 20, 0)]
@@ -143,7 +143,7 @@ def test_summary_counts_and_names_what_is_below():
 
 def test_unknown_rooms_are_named(capsys):
     assert mutation.main(["thoery"]) == 2
-    assert "unknown: thoery; the rooms are: activations, arms" in capsys.readouterr().out
+    assert "unknown: thoery; the rooms are: activations, batch_norm" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the harness forks")
