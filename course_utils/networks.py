@@ -135,7 +135,7 @@ class Trace(NamedTuple):
     outputs: Tensor
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """Neighbouring networks alike in activation, normalisation and residual paths: one slice of the batch."""
 
     slice: slice
@@ -146,19 +146,17 @@ class _Run(NamedTuple):
 
 @dataclass
 class Moments:
-    """What an optimiser keeps between its steps, shaped as the parameters.
+    """What an optimiser keeps between two runs, named and shaped as the parameters.
 
     Attributes:
         kind: "sgd" or "adam" (AdamW keeps the same).
         steps: how many it has taken.
-        first: the velocity of SGD; Adam's moving average of the gradient.
-        second: Adam's moving average of the squared gradient.
+        kept: the velocity of SGD times the learning rate; Adam's moving averages of the gradient and of its square.
     """
 
     kind: str
     steps: int
-    first: dict[str, Tensor]
-    second: dict[str, Tensor]
+    kept: list[dict[str, Tensor]]
 
 
 class Networks:
@@ -300,49 +298,23 @@ class Networks:
                 "batch norm in training mode needs at least 2 examples: the variance of one is undefined"
             )
 
-    def _forward(self, x: Tensor, training: bool, group: Tensor | None = None) -> Tensor:
-        """The program itself, without checks: x finite, of the right dtype and device; as :meth:`_layers`."""
-        ((_, h),) = collections.deque(
-            self._layers(x, training, group), maxlen=1
-        )  # keeps the last layer alone
+    def _forward(self, x: Tensor, training: bool) -> Tensor:
+        """The program itself, without checks: x [B, inputs] finite, of the right dtype and device."""
+        ((_, h),) = collections.deque(self._layers(x, training), maxlen=1)  # keeps the last layer alone
         return self._last(h)
 
-    def _layers(
-        self, x: Tensor, training: bool, group: Tensor | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """z and h, [N, B, width] each, of one hidden layer after the other.
-
-        x [B, inputs]: the same examples for all networks. With ``group`` [N], x [groups, B, inputs]: network i sees
-        x[group[i]].
-        """
+    def _layers(self, x: Tensor, training: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        """z and h, [N, B, width] each, of one hidden layer after the other."""
         biases, hidden = self.parameters["bias"].unbind(0), self.parameters["hidden"].unbind(0)
-        stream = self._first(x if group is None or len(x) > 1 else x[0], biases[0], group)
+        # One large product serves the first layer of all networks: they see the same examples.
+        first = torch.addmm(biases[0].view(-1), x, self.parameters["first"])
+        stream = first.view(len(x), len(self), self.width).transpose(0, 1)
         for layer in range(self.depth):
             z = self._normalise(stream, layer, training) if "scale" in self.parameters else stream
             h = self._activate(z)
             yield z, h
             if layer + 1 < self.depth:
                 stream = self._carry(stream, torch.baddbmm(biases[layer + 1], h, hidden[layer]))
-
-    def _first(self, x: Tensor, bias: Tensor, group: Tensor | None) -> Tensor:
-        """The first layer's x W + b, [N, B, width]; x, group as in :meth:`_layers`, x [B, inputs] for one group."""
-        weights = self.parameters["first"]
-        if group is None or x.ndim == 2:  # one large product serves all networks: they see the same examples
-            z = torch.addmm(bias.view(-1), x, weights)
-            return z.view(len(x), len(self), self.width).transpose(0, 1)
-        # One large product for each group.
-        order, sizes = group.argsort(stable=True), group.bincount(minlength=len(x)).tolist()
-        sorted_ = weights.view(self.inputs, len(self), self.width)[:, order]
-        if len(set(sizes)) == 1:
-            columns = sorted_.view(self.inputs, len(x), -1).transpose(0, 1)
-            z = torch.bmm(x, columns).view(*x.shape[:2], sizes[0], self.width).transpose(1, 2).flatten(0, 1)
-        else:
-            products = [
-                (mine @ columns.reshape(self.inputs, -1)).view(len(mine), -1, self.width).transpose(0, 1)
-                for mine, columns in zip(x, sorted_.split_with_sizes(sizes, 1), strict=True)
-            ]
-            z = torch.cat(products)
-        return z[order.argsort()] + bias
 
     def _carry(self, before: Tensor, fresh: Tensor) -> Tensor:
         """The next layer's h W + b, [N, B, width]: ``fresh``, and where there are residual paths ``before``, too."""
@@ -396,14 +368,14 @@ class Networks:
         return torch.addcmul(shift, flat, scale)
 
 
-def _neighbours(designs: Sequence[Design]) -> list[_Run]:
+def _neighbours(designs: Sequence[Design]) -> list[Run]:
     """Slices of neighbouring designs that share activation, normalisation and residual paths."""
     runs, start = [], 0
     for key, group in itertools.groupby(
         designs, key=lambda d: (activations.get(d.activation), d.norm, d.residual)
     ):
         end = start + len(list(group))
-        runs.append(_Run(slice(start, end), *key))
+        runs.append(Run(slice(start, end), *key))
         start = end
     return runs
 

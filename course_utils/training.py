@@ -13,6 +13,7 @@ from torch import Tensor
 from course_utils import checks, machine, progress
 from course_utils.data import Dataset
 from course_utils.networks import Moments, Networks, all_finite
+from course_utils.steps import Flat, Step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,32 +123,33 @@ def train(
     x, y = _check_run(networks, data, test, epochs, batch_size)
     orders = _Orders.of(order_seed, len(networks), networks.device)
     steps = len(x) // batch_size
-    update = _Update(networks, optimiser, momentum, weight_decay)
-    l1 = (
-        _per_design(networks, [d.l1 for d in networks.designs])
-        if any(d.l1 for d in networks.designs)
-        else None
-    )
     losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1)
     rows = [_record(networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
         watch(networks, 0)
     with machine.threads():
+        update = _Update(networks, orders.group, optimiser, momentum, weight_decay)
+        step = Step(networks, orders.group, batch_size, update.weight)
         batches = orders.batches(len(x), batch_size, networks.trained, epochs)
-        for step, batch in enumerate(
-            progress.bar(batches, f"training {len(networks)} networks", total=len(losses))
-        ):
-            if step % steps == 0:
-                networks.trained += 1
-            batch = batch.to(networks.device)
-            losses[step] = _step(networks, x[batch], y[batch], orders.group, update, l1)
-            if (step + 1) % steps == 0:
-                epoch, recent = (step + 1) // steps, losses[step + 1 - steps : step + 1].cpu()
-                _note_divergence(diverged_at, recent, step + 1 - steps)
-                rows.append(_record(networks, test, epoch, step + 1, recent.mean(0), diverged_at))
-                if watch is not None:
-                    watch(networks, epoch)
+        bar = progress.bar(batches, f"training {len(networks)} networks", total=len(losses))
+        try:
+            for number, batch in enumerate(bar):
+                if number % steps == 0:
+                    networks.trained += 1
+                batch = batch.to(networks.device)
+                losses[number] = step(x[batch], y[batch][orders.group])
+                update(step.parameters.all, step.gradients.all)
+                if (number + 1) % steps == 0:
+                    step.parameters.write(networks.parameters)
+                    epoch, recent = (number + 1) // steps, losses[number + 1 - steps : number + 1].cpu()
+                    _note_divergence(diverged_at, recent, number + 1 - steps)
+                    rows.append(_record(networks, test, epoch, number + 1, recent.mean(0), diverged_at))
+                    if watch is not None:
+                        watch(networks, epoch)
+        finally:  # stopped half way, too, the networks are where they got to
+            step.parameters.write(networks.parameters)
+            update.write(networks)
     return History(pd.concat(rows, ignore_index=True), losses.cpu(), diverged_at)
 
 
@@ -203,62 +205,57 @@ class _Orders:
         for epoch in range(done + epochs):
             order = torch.stack([torch.randperm(count, generator=generator) for generator in generators])
             if epoch >= done:
-                yield from order[:, : count - count % batch_size].unflatten(1, (-1, batch_size)).unbind(1)
+                used = order[:, : count - count % batch_size]
+                yield from used.view(len(generators), -1, batch_size).unbind(1)
 
 
 class _Update:
-    """One step of the optimiser for all networks, each with its own learning rate; what it keeps is the networks'."""
+    """One step of the optimiser for all networks, each with its own learning rate.
 
-    def __init__(self, networks: Networks, optimiser: str, momentum: float, weight_decay: float) -> None:
-        self.optimiser, self.momentum, self.weight_decay = optimiser, momentum, weight_decay
-        self.rate, kind = _rates(networks), optimiser.removesuffix("w")
-        if networks.moments is None or networks.moments.kind != kind:
-            first, second = (
-                {name: torch.zeros_like(p, requires_grad=False) for name, p in networks.parameters.items()}
-                for _ in range(2)
-            )
-            networks.moments = Moments(kind, 0, first, second if kind == "adam" else {})
-        self.moments = networks.moments
-
-    def __call__(self, parameters: dict[str, Tensor], gradients: Sequence[Tensor]) -> None:
-        """Change the parameters in place."""
-        self.moments.steps += 1
-        for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-            first, rate = self.moments.first[name], self.rate[name]
-            if self.optimiser == "sgd":
-                torch.add(gradient, first, alpha=self.momentum, out=first)
-                parameter.addcmul_(first, rate, value=-1)
-                continue
-            if self.optimiser == "adamw":
-                parameter.mul_(1 - rate * self.weight_decay)
-            second = self.moments.second[name]
-            bias = [1 - beta**self.moments.steps for beta in BETAS]
-            first.lerp_(gradient, 1 - BETAS[0])
-            second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-            scale = second.sqrt().div_(math.sqrt(bias[1])).add_(EPS)
-            parameter.addcmul_(first.div(scale), rate, value=-1 / bias[0])
-
-
-def _step(
-    networks: Networks, x: Tensor, y: Tensor, group: Tensor, update: _Update, l1: Tensor | None
-) -> Tensor:
-    """One step of all networks on the batches x [orders, B, inputs], y [orders, B], network i on those of order group[i].
-
-    The losses [N], penalty apart, before the step. l1 [N] are the weights of the penalty; None: no network has one.
+    What it keeps is at home in ``networks.moments``; :meth:`write` brings it there.
     """
-    parameters, labels = networks.parameters, y[group]
-    if l1 is None:
-        loss = _cross_entropy(networks._forward(x, training=True, group=group), labels).mean(1)
-        minimised = loss
-    else:
-        layers = [h for _, h in networks._layers(x, training=True, group=group)]
-        loss = _cross_entropy(networks._last(layers[-1]), labels).mean(1)
-        minimised = loss + l1 * torch.stack([h.abs().sum(2).mean(1) for h in layers]).sum(0)
-    # The networks share no parameter, so the gradient of the sum holds each network's own gradient.
-    gradients = torch.autograd.grad(minimised.sum(), list(parameters.values()), materialize_grads=True)
-    with torch.no_grad():
-        update(parameters, gradients)
-    return loss.detach()
+
+    def __init__(
+        self, networks: Networks, group: Tensor, optimiser: str, momentum: float, weight_decay: float
+    ) -> None:
+        self.optimiser, self.momentum, self.weight_decay = optimiser, momentum, weight_decay
+        rates = _per_design(networks, [design.learning_rate for design in networks.designs])
+        # SGD is linear: it gets gradients that are multiplied by the rates already, and needs two operations.
+        self.weight = rates if optimiser == "sgd" else None
+        self._kept = [Flat(networks, group) for _ in range(1 if optimiser == "sgd" else 2)]
+        self._steps, self._kind = 0, optimiser.removesuffix("w")
+        if networks.moments is not None and networks.moments.kind == self._kind:
+            self._steps = networks.moments.steps
+            for flat, moments in zip(self._kept, networks.moments.kept, strict=True):
+                flat.read(moments)
+        if optimiser != "sgd":
+            self._rates = Flat(networks, group).fill(rates).all
+            self._spare = torch.empty_like(self._rates)
+
+    def __call__(self, parameters: Tensor, gradients: Tensor) -> None:
+        """Change all parameters in place."""
+        self._steps += 1
+        first = self._kept[0].all
+        if self.optimiser == "sgd":
+            torch.add(gradients, first, alpha=self.momentum, out=first)
+            parameters.sub_(first)
+            return
+        if self.optimiser == "adamw":
+            parameters.addcmul_(parameters, self._rates, value=-self.weight_decay)
+        second = self._kept[1].all
+        first_left, second_left = (1 - beta**self._steps for beta in BETAS)
+        first.lerp_(gradients, 1 - BETAS[0])
+        second.mul_(BETAS[1]).addcmul_(gradients, gradients, value=1 - BETAS[1])
+        scale = torch.sqrt(second, out=self._spare).div_(math.sqrt(second_left)).add_(EPS)
+        parameters.addcmul_(torch.div(first, scale, out=scale), self._rates, value=-1 / first_left)
+
+    def write(self, networks: Networks) -> None:
+        """Leave with the networks what the next run needs."""
+        kept = []
+        for flat in self._kept:
+            kept.append({name: torch.empty_like(p) for name, p in networks.parameters.items()})
+            flat.write(kept[-1])
+        networks.moments = Moments(self._kind, self._steps, kept)
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
