@@ -130,7 +130,7 @@ def during_training(zeros: Mapping[str, Tensor], finding: str, how: str) -> Figu
         size=(7.2, 3.6),
     )
     shades = _blues(len(zeros))
-    heights = _apart([float(found[-1].mean()) for found in zeros.values()], 0.055)
+    heights = plots.apart([float(found[-1].mean()) for found in zeros.values()], 0.055)
     epochs = 0
     for (name, found), colour, marker, height in zip(zeros.items(), shades, MARKERS, heights, strict=False):
         epochs = len(found) - 1
@@ -306,16 +306,3 @@ def _blues(count: int) -> list[str]:
 
 def _percent(ax: Axes) -> None:
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
-
-
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    placed = list(heights)
-    for _ in range(200):
-        for below, above in itertools.pairwise(order):
-            short = gap - (placed[above] - placed[below])
-            if short > 1e-9:
-                placed[below] -= short / 2
-                placed[above] += short / 2
-    return placed

@@ -143,15 +143,15 @@ def by_layer(shares: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     }
     ax.axhline(0.5, color="0.5", lw=1, linestyle=(0, (2, 2)))
     ax.text(1, 0.505, "one half: z without a trace of the image", fontsize=9, color="0.35", va="bottom")
-    heights = {"PyTorch's default": 0.5, "weights × √6": 0.145, "biases × 0": 0.095, "batch norm": 0.0}
-    for name, share in shares.items():
+    heights = plots.apart([float(share[:, -1].mean()) for share in shares.values()], 0.045)
+    for (name, share), height in zip(shares.items(), heights, strict=True):
         colour, dash, shape = looks[name]
         layers = np.arange(1, share.shape[1] + 1)
         ax.plot(layers, share.mean(0), color=colour, linestyle=dash)
         ax.plot(layers, share.T, shape, color=colour, ms=3.4, alpha=0.5)
-        plots.label_line(ax, layers[-1] + 0.25, heights[name], name, colour)
-    ax.set_xlim(0.7, 13.2)
-    ax.set_xticks(range(1, 11))
+        plots.label_line(ax, layers[-1] + 0.25, height, name, colour)
+    ax.set_xlim(0.7, layers[-1] + 3.2)
+    ax.set_xticks(layers)
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("share of units dead")
     return figure
