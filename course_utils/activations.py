@@ -186,7 +186,7 @@ def register(activation: Activation) -> Activation:
                 f"{activation.name!r} would look like {other.name!r} in every figure; "
                 "change colour, dash or marker"
             )
-    z = torch.tensor([-2.3, -0.7, 0.4, 1.1, 2.3], dtype=torch.float64)
+    z = torch.tensor([-2.3, -0.7, 0.4, 1.1, 2.3], dtype=torch.float64, device="cpu")
     step = 1e-5
     above, below, slope = activation(z + step), activation(z - step), activation.derivative(z)
     for part, result in (("value", above), ("slope", slope)):

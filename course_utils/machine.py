@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 
@@ -13,28 +13,49 @@ from course_utils import checks
 
 __all__ = ["cpu_quota", "describe", "follow_quota", "threads"]
 
-_CGROUP = Path("/sys/fs/cgroup")
+_CGROUP, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def cpu_quota() -> int:
     """Whole processors this process may use, at least 1: the least of affinity, container quota and cores.
 
     Binder and other containers show all cores of the node but grant one: torch then starts a thread per
-    core, and they wait for each other. Reads cgroup v2 (cpu.max) and v1 (cpu.cfs_quota_us); where there is
-    neither, the quota is not limited.
+    core, and they wait for each other. Reads cgroup v2 (cpu.max) and v1 (cpu.cfs_quota_us), of the process's own
+    slice and of all above it: the least binds. Where there is neither, the quota is not limited.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(allowed, _container_limit(_CGROUP))))
+    return max(1, math.ceil(min(allowed, *map(_granted, _slices()))))
 
 
-def _container_limit(cgroup: Path) -> float:
-    """Processors granted by the container, infinite when nothing is said."""
+def _slices() -> list[Path]:
+    """The folders that may hold a quota of this process: the roots, its own slices, and all between."""
+    found = [_CGROUP, _CGROUP / "cpu"]
     try:
-        if (cgroup / "cpu.max").is_file():
-            quota, period = (cgroup / "cpu.max").read_text().split()
+        own = [line.split(":", 2) for line in _OWN.read_text().splitlines()]
+    except OSError:  # no Linux
+        own = []
+    for _, controllers, path in (line for line in own if len(line) == 3):
+        names = (
+            ["", "unified"]
+            if not controllers
+            else ["cpu", controllers]
+            if "cpu" in controllers.split(",")
+            else []
+        )
+        parts = PurePosixPath(path).parts[1:]
+        found += [_CGROUP.joinpath(name, *parts[:depth]) for name in names for depth in range(len(parts) + 1)]
+    return found
+
+
+def _granted(folder: Path) -> float:
+    """Processors granted by one slice, infinite when it says nothing."""
+    try:
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text().split()
         else:
-            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
+            quota, period = (
+                (folder / f"cpu.cfs_{part}_us").read_text().strip() for part in ("quota", "period")
+            )
         return math.inf if quota in ("max", "-1") else int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # none there, or one of another form
         return math.inf

@@ -9,6 +9,7 @@ that dL/dz holds each example's own gradient. Norms are taken in float64 whateve
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,6 +36,7 @@ __all__ = [
 
 # 1.18e-38: below it float32 loses digits, and from 7e-46 downward it has only 0.
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
+_REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 _WEIGHTS_AT_ONCE = 2**23  # of a chunk of networks: 64 MB in float64
 _THREADS = 1  # the products are small: a second thread mostly waits, and on a busy machine long
 
@@ -184,9 +186,9 @@ def gradient_factor(
     """
     designs = grid(activation=[activation], gain=gain, norm=norm, seed=list(seeds))
     checks.whole("examples", examples)
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(examples, width, generator=generator, dtype=torch.float64)
-    labels = torch.randint(10, (examples,), generator=generator)
+    generator = torch.Generator("cpu").manual_seed(0)
+    x = torch.randn(examples, width, generator=generator, **_REAL)
+    labels = torch.randint(10, (examples,), generator=generator, device="cpu")
     return profile(designs, x, labels, depth, width, dtype=dtype).factor()
 
 
@@ -222,14 +224,14 @@ def layer_norm_growth(
     entry, factors = activations.get(activation), []
     for seed in seeds:
         generator = _generator(seed)
-        h = torch.randn(examples, width, generator=generator, dtype=torch.float64)
+        h = torch.randn(examples, width, generator=generator, **_REAL)
         zs = []
         for _ in range(depth):
             z = h @ _weights(generator, 1, width, 1.0)[0]
             z = torch.nn.functional.layer_norm(z, (width,)).requires_grad_()
             zs.append(z)
             h = entry(z)
-        back = torch.randn(h.shape, generator=generator, dtype=torch.float64)
+        back = torch.randn(h.shape, generator=generator, **_REAL)
         dz = torch.autograd.grad((h * back).sum(), zs)
         factors.append(middle_factor(torch.stack([d.norm() for d in dz])))
     return torch.stack(factors)
@@ -245,16 +247,18 @@ def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor
     for number, name in ((width, "width"), (layers, "layers"), (count, "count")):
         checks.whole(name, number)
     generator, step = _generator(seed), max(1, _WEIGHTS_AT_ONCE // width**2)
+    single: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
     logs = []
     with machine.threads(_THREADS):
         for start in range(0, count, step):
-            h = torch.randn(min(step, count - start), 1, width, generator=generator)
+            h = torch.randn(min(step, count - start), 1, width, generator=generator, **single)
             before = h.double().norm(dim=(1, 2))
-            total = torch.zeros(len(h), dtype=torch.float64)
+            total = torch.zeros(len(h), **_REAL)
             for _ in range(layers):
                 size = h.norm(dim=(1, 2), keepdim=True).clamp(min=SMALLEST_NORMAL)
                 total += 2 * size.flatten().double().log()
-                weights = torch.randn(len(h), width, width, generator=generator).mul_(math.sqrt(2 / width))
+                weights = torch.randn(len(h), width, width, generator=generator, **single)
+                weights *= math.sqrt(2 / width)
                 h = torch.relu(torch.bmm(h / size, weights))
             logs.append(total + 2 * h.double().norm(dim=(1, 2)).log() - 2 * before.log())
     return torch.cat(logs)
@@ -307,8 +311,8 @@ def jacobian(
     with machine.threads(_THREADS), torch.no_grad():
         for seed in seeds:
             generator = _generator(seed)
-            z = math.sqrt(start) * torch.randn(1, width, generator=generator, dtype=torch.float64)
-            product = torch.eye(width, dtype=torch.float64)
+            z = math.sqrt(start) * torch.randn(1, width, generator=generator, **_REAL)
+            product = torch.eye(width, **_REAL)
             for _ in range(depth):
                 weights = _weights(generator, 1, width, gain, orthogonal)[0]
                 product = (product * entry.derivative(z)) @ weights
@@ -331,7 +335,7 @@ def _weights(
     generator: torch.Generator, count: int, width: int, gain: float, orthogonal: bool = False
 ) -> Tensor:
     """[count, width, width], float64: N(0, gain^2 / width), or gain times random orthogonal matrices."""
-    w = torch.randn(count, width, width, generator=generator, dtype=torch.float64)
+    w = torch.randn(count, width, width, generator=generator, **_REAL)
     if not orthogonal:
         return w * (gain / math.sqrt(width))
     q, r = torch.linalg.qr(w)

@@ -9,7 +9,7 @@ import collections
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -97,7 +97,7 @@ class Design:
 
     def describe(self) -> dict[str, Any]:
         """The attributes as a row of a table, the activation by its name, and the arm."""
-        return {"arm": self.arm, **asdict(self), "activation": activations.get(self.activation).name}
+        return {"arm": self.arm, **vars(self), "activation": activations.get(self.activation).name}
 
 
 def _finite(number: object) -> bool:

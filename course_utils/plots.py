@@ -7,10 +7,13 @@ with :func:`dress`: its own colour, dash and marker.
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
@@ -34,11 +37,13 @@ __all__ = [
     "look",
     "picture",
     "show",
+    "style",
     "use_style",
 ]
 
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
 DPI, COLOURS = 144, 256  # sharp on a high-resolution screen; a palette keeps the stored picture small
+UNSEEN = {"backend", "backend_fallback", "interactive"}
 PAGE = 100  # CSS pixels to the inch
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -61,7 +66,10 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
     "legend.handlelength": 3.2,
     "svg.hashsalt": "why-relu",
-}
+    "axes.prop_cycle": cycler(color=[
+        "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494", "#56b4e9",
+    ]),  # seaborn's colour-blind palette
+}  # fmt: skip
 
 # While a picture follows a slider: what hands out the figure of before, emptied, in place of a new one. It takes the
 # maker of a new figure with its axes, and what tells the figures of one kind.
@@ -70,11 +78,79 @@ BLANK: ContextVar[Callable[[Callable[[], tuple[Any, Any]], object], tuple[Any, A
 )
 
 
+# Whether the course's settings are matplotlib's at the moment.
+_STYLED: ContextVar[bool] = ContextVar("_STYLED", default=False)
+
+
 def use_style() -> None:
-    """Put the course's style into matplotlib's settings; colours cycle through seaborn's colour-blind palette."""
+    """Put the course's style into matplotlib's settings, for plots of the reader's own; its other settings stay.
+
+    Figures of :func:`axes` need no help: they are the same under any settings.
+    """
     mpl.rcParams.update(STYLE)
-    palette = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#949494", "#56b4e9"]
-    mpl.rcParams["axes.prop_cycle"] = cycler(color=palette)
+
+
+@contextmanager
+def style(changes: dict[Any, Any] | None = None) -> Iterator[None]:
+    """Matplotlib's defaults and the course's style, whatever the reader has set, for a block; then all as before.
+
+    matplotlib reads its settings when a thing is made, and some when it is drawn. Every method of a figure from
+    :func:`axes` and of its axes runs in such a block; what is made by itself, as a patch or a line, needs one.
+    ``changes``: settings that differ in this block.
+    """
+    from matplotlib.style import context
+
+    if _STYLED.get():
+        with mpl.rc_context(changes) if changes else nullcontext():
+            yield
+        return
+    foreign = changes or any(mpl.rcParams[name] != wanted for name, wanted in _settings().items())
+    former = _STYLED.set(True)
+    try:
+        with context([STYLE, changes or {}], after_reset=True) if foreign else nullcontext():
+            yield
+    finally:
+        _STYLED.reset(former)
+
+
+@cache
+def _settings() -> dict[Any, Any]:
+    """All that the style asks of matplotlib; what has no part in a picture is left to the reader."""
+    from matplotlib.style import context
+
+    with context(STYLE, after_reset=True):
+        return {name: mpl.rcParams[name] for name in mpl.rcParams if name not in UNSEEN}
+
+
+@cache
+def _sheet() -> tuple[type[Figure], type[Axes]]:
+    """The kinds of figure and axes that :func:`axes` gives: matplotlib's, with each public method in the style."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    def styled(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def run(*args: Any, **options: Any) -> Any:
+            if _STYLED.get():
+                return method(*args, **options)
+            with style():
+                return method(*args, **options)
+
+        return run
+
+    # Axes with a cla or a get_data_ratio of their own are treated otherwise by matplotlib.
+    def methods(kind: type) -> dict[str, Any]:
+        public = [name for name in dir(kind) if name[0] != "_" and name not in ("cla", "get_data_ratio")]
+        found = {name: inspect.getattr_static(kind, name) for name in public}
+        return {name: styled(method) for name, method in found.items() if inspect.isfunction(method)}
+
+    def adding(owner: type, name: str) -> Any:
+        method = getattr(owner, name)
+        return styled(lambda self, *place, **options: method(self, *place, **{"axes_class": kind, **options}))
+
+    kind = type("StyledAxes", (Axes,), methods(Axes) | {"inset_axes": adding(Axes, "inset_axes")})
+    new = {name: adding(Figure, name) for name in ("add_axes", "add_subplot")}
+    return type("StyledFigure", (Figure,), methods(Figure) | new), kind
 
 
 def axes(
@@ -98,14 +174,13 @@ def axes(
         The figure, and its axes as ``Figure.subplots`` gives them. The figure is not known to pyplot: it is shown by
         :func:`show` alone, once.
     """
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     def new() -> tuple[Figure, Any]:
-        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+        figure = _sheet()[0](figsize=size, dpi=DPI, layout="constrained")
         return figure, figure.subplots(rows, columns, **subplots)
 
-    with mpl.rc_context(STYLE):
+    with style():
         used = BLANK.get()
         figure, grid = used(new, (size, rows, columns, repr(subplots))) if used else new()
         top = 1 - 0.12 / size[1]
@@ -173,19 +248,16 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
     """Draw a figure to a PNG of fixed size: 100 CSS pixels to the inch, drawn at 144.
 
     The pixels get a palette of 256 colours, a fraction of the usual bytes. ``quick`` draws one pixel to a CSS pixel and
-    leaves the squeezing out; for picture after picture a :class:`course_utils.sketch.Sketcher` is quicker still.
+    leaves the squeezing out.
     """
-    if quick:
-        from course_utils.sketch import Sketcher
-
-        return Sketcher()(lambda: figure)
     from PIL import Image
 
     canvas = io.BytesIO()
     width, height = (round(inches * PAGE) for inches in figure.get_size_inches())
-    # A reader's settings may differ.
-    with mpl.rc_context({"savefig.bbox": None, "savefig.transparent": False}):
-        figure.savefig(canvas, format="png", dpi=DPI)
+    with style():
+        figure.savefig(canvas, format="png", dpi=PAGE if quick else DPI)
+    if quick:
+        return Picture(canvas.getvalue(), width, height)
     whole = Image.open(canvas).convert("RGB")
     # Of Pillow's ways this one keeps both the few pixels of a small mark and the many greys of a map near their colour.
     image = whole.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)

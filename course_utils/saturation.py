@@ -9,6 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,7 @@ __all__ = [
     "zero_from",
 ]
 
+_REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 THRESHOLD = 0.01
 REACH, STEP = 800.0, 0.005  # how far out, and how finely, the edges of unusable intervals are looked for
 Floats = float | Sequence[float] | npt.NDArray[np.float64] | Tensor
@@ -71,8 +73,8 @@ def _intervals(entry: Activation, threshold: float) -> tuple[tuple[float, float]
     def flat(z: Tensor) -> Tensor:
         return unusable(entry, z, threshold)
 
-    near = torch.arange(-40.0, 40.0, STEP, dtype=torch.float64)
-    far = torch.arange(40.0, REACH, 1.0, dtype=torch.float64)
+    near = torch.arange(-40.0, 40.0, STEP, **_REAL)
+    far = torch.arange(40.0, REACH, 1.0, **_REAL)
     z = torch.cat([-far.flip(0) - STEP / 2, near + STEP / 2, far + STEP / 2])  # never on a kink at 0
     state = flat(z)
     edges = [
@@ -160,7 +162,7 @@ def observed_density(z: Tensor, reach: float = 6.0, bins: int = 48) -> tuple[Ten
     checks.whole("bins", bins)
     width = 2 * reach / bins
     counts = torch.stack([torch.histc(row.float(), bins, -reach, reach) for row in z.flatten(1)]).double()
-    return torch.arange(bins, dtype=torch.float64) * width - reach + width / 2, counts / z[0].numel() / width
+    return torch.arange(bins, **_REAL) * width - reach + width / 2, counts / z[0].numel() / width
 
 
 def layer(
@@ -233,7 +235,7 @@ def mean_square_slope(activation: str | Activation, scale: float) -> float:
     total = 0.0
     for low, high in itertools.pairwise(bounds):
         edge = 1e-12 * scale  # stay off the kink itself, where the derivative is a convention
-        z = torch.linspace(low + edge, high - edge, 20_001, dtype=torch.float64)
+        z = torch.linspace(low + edge, high - edge, 20_001, **_REAL)
         density = torch.exp(-0.5 * (z / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
         total += float(torch.trapezoid(entry.derivative(z) ** 2 * density, z))
     return total
@@ -278,7 +280,7 @@ def zero_from(
     def is_zero(distance: Tensor) -> bool:
         return bool(slope(side * distance) == 0)
 
-    near, far = (torch.tensor([z], dtype=dtype) for z in (1e-3, reach))
+    near, far = (torch.tensor([z], dtype=dtype, device="cpu") for z in (1e-3, reach))
     if is_zero(near) or not is_zero(far):
         place = "0 at once" if is_zero(near) else f"not 0 at z = {side * reach:g}"
         raise ValueError(f"the derivative of {entry.label} is {place}: there is no first zero to find")
@@ -289,7 +291,7 @@ def _bisect(
     holds: Callable[[Tensor], bool], low: float, high: float, dtype: torch.dtype
 ) -> tuple[float, float]:
     """The two neighbouring numbers of that precision between which ``holds`` changes."""
-    a, b = (torch.tensor([z], dtype=dtype) for z in (low, high))
+    a, b = (torch.tensor([z], dtype=dtype, device="cpu") for z in (low, high))
     at_low = holds(a)
     while True:
         middle = (a + b) / 2
@@ -314,7 +316,7 @@ def _between(low: Tensor, high: Tensor) -> Tensor:
 def _numbers(value: Floats) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().to("cpu", torch.float64)
-    return torch.as_tensor(np.asarray(value, dtype=np.float64))
+    return torch.as_tensor(np.asarray(value, dtype=np.float64), device="cpu")
 
 
 def _check_images(images: Tensor) -> None:

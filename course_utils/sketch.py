@@ -40,9 +40,12 @@ class Sketcher:
         self._in_use = None
         former = plots.BLANK.set(self._hand_out)
         try:
-            figure = draw()
+            with plots.style():
+                return self._drawn(draw())
         finally:
             plots.BLANK.reset(former)
+
+    def _drawn(self, figure: Figure) -> plots.Picture:
         width, height = (round(inches * plots.PAGE) for inches in figure.get_size_inches())
         if self._canvas is None or (self._canvas.width, self._canvas.height) != (width, height):
             self._canvas = _Canvas(width, height)

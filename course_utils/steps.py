@@ -46,7 +46,9 @@ class Flat:
     def __init__(self, networks: Networks, group: Tensor) -> None:
         self.members = [(group == g).nonzero().view(-1) for g in range(int(group.max()) + 1)]
         self._shape = (networks.inputs, len(networks), networks.width)
-        shapes = [(networks.inputs, len(each) * networks.width) for each in self.members]
+        shapes: list[tuple[int, ...]] = [
+            (networks.inputs, len(each) * networks.width) for each in self.members
+        ]
         names = [name for name in networks.parameters if name != "first"]
         shapes += [_turned(name, networks.parameters[name]).shape for name in names]
         ends, end = [], 0
@@ -108,7 +110,7 @@ def _kernels() -> dict[Callable[[Tensor], Tensor], _Kernel]:
     leak = activations.LEAK
     kernels = {
         "relu": _Kernel(
-            lambda z, out: aten.relu.out(z, out=out),
+            lambda z, out: aten.clamp_min.out(z, 0, out=out),
             lambda grad, z, h: aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad),
         ),
         "leaky_relu": _Kernel(
@@ -165,7 +167,8 @@ class _Unknown:
         out.copy_(self.h.detach())
 
     def backward(self, grad: Tensor, z: Tensor, h: Tensor) -> None:
-        grad.copy_(*torch.autograd.grad(self.h, self.z, grad, materialize_grads=True))
+        (gradient,) = torch.autograd.grad(self.h, self.z, grad, materialize_grads=True)
+        grad.copy_(gradient)
         del self.z, self.h
 
 
@@ -275,20 +278,23 @@ class Step:
         self, networks: Networks, group: Tensor, batch_size: int, weight: Tensor | None = None
     ) -> None:
         count, depth, width = len(networks), networks.depth, networks.width
-        kind = {"dtype": networks.dtype, "device": networks.device}
+
+        def empty(*shape: int) -> Tensor:
+            return torch.empty(shape, dtype=networks.dtype, device=networks.device)
+
         self.parameters = Flat(networks, group).read(networks.parameters)
         self.gradients = Flat(networks, group)
-        weight = torch.ones(count, **kind) if weight is None else weight
+        weight = empty(count).fill_(1) if weight is None else weight
         self._weight = (weight / batch_size).view(-1, 1, 1)
-        penalties = torch.tensor([design.l1 for design in networks.designs], **kind)
-        self._penalty = penalties.view(-1, 1, 1) * self._weight if bool(penalties.any()) else None
-        self._columns = [torch.empty(batch_size, part.shape[1], **kind) for part in self.parameters.first]
-        self._places = list(_places(self.parameters.members, self._columns, width))
-        self._outputs, self._logs = (
-            torch.empty(count, networks.outputs, batch_size, **kind) for _ in range(2)
+        penalties = empty(count).copy_(
+            torch.tensor([design.l1 for design in networks.designs], dtype=torch.float64)
         )
-        self._grads = [torch.empty(count, batch_size, width, **kind) for _ in range(2)]
-        self._streams = [torch.empty(count, batch_size, width, **kind) for _ in range(depth)]
+        self._penalty = penalties.view(-1, 1, 1) * self._weight if bool(penalties.any()) else None
+        self._columns = [empty(batch_size, part.shape[1]) for part in self.parameters.first]
+        self._places = list(_places(self.parameters.members, self._columns, width))
+        self._outputs, self._logs = (empty(count, networks.outputs, batch_size) for _ in range(2))
+        self._grads = [empty(count, batch_size, width) for _ in range(2)]
+        self._streams = [empty(count, batch_size, width) for _ in range(depth)]
         runs = networks._runs
         self._residual = [run.slice for run in runs if run.residual]
         kernels = [_KERNELS.get(run.activation.value) for run in runs]
@@ -335,7 +341,7 @@ class Step:
         outputs, logs, rest = self._outputs, self._logs, self.parameters.rest
         torch.baddbmm(rest["last_bias"], rest["last"], self._hidden[-1].transpose(1, 2), out=outputs)
         aten._log_softmax.out(outputs, 1, False, out=logs)
-        losses = logs.gather(1, labels).mean((1, 2)).neg_()
+        losses: Tensor = logs.gather(1, labels).mean((1, 2)).neg_()
         torch.exp(logs, out=outputs)  # the probabilities
         outputs.scatter_add_(1, labels, outputs.new_full((), -1).expand(labels.shape))
         outputs.mul_(self._weight)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -45,6 +45,7 @@ __all__ = [
     "profile",
 ]
 
+_REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 _NODES, _WEIGHTS = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(16))
 _REACH = 12.0  # standard deviations on each side; the Gaussian beyond weighs 4e-33
 _TOLERANCE = 1e-11  # of a panel's share in an integral
@@ -119,7 +120,7 @@ def middle_factor(sizes: Tensor, skip: int | None = None) -> Tensor:
         )
     logs = sizes[leave : len(sizes) - leave].to(torch.float64).log()
     logs = torch.where(logs.isfinite(), logs, math.nan)
-    steps = torch.arange(len(logs), dtype=torch.float64)
+    steps = torch.arange(len(logs), dtype=logs.dtype, device=logs.device)
     steps -= steps.mean()
     return torch.exp(-torch.tensordot(steps, logs, dims=1) / (steps**2).sum())
 
@@ -144,7 +145,7 @@ def gaussian_mean(
     """
     checks.number("variance", variance, 0)
     if variance == 0:
-        return float(function(torch.zeros(1, dtype=torch.float64)))
+        return float(function(torch.zeros(1, **_REAL)))
     return float(_integrate(lambda z: function(z).unsqueeze(0), variance, kinks)[0])
 
 
@@ -385,10 +386,10 @@ def profile(
             h_square.append(met.square)
             slopes.append(size * math.sqrt(met.slope_square))
             q = float(f"{size**2 * met.square + bias_variance:.13g}")  # so that a settled q is met again
-    z, h = (torch.tensor(values, dtype=torch.float64).sqrt() for values in (square, h_square))
+    z, h = (torch.tensor(values, **_REAL).sqrt() for values in (square, h_square))
     # dL/dz of layer l is phi'(z_l) times W^T of what came back to it; layer l's own slope enters.
-    back = torch.tensor([*slopes[:-1], 1.0], dtype=torch.float64).flip(0).cumprod(0).flip(0)
-    before = torch.cat([torch.ones(1, dtype=torch.float64), h[:-1]])
+    back = torch.tensor([*slopes[:-1], 1.0], **_REAL).flip(0).cumprod(0).flip(0)
+    before = torch.cat([torch.ones(1, **_REAL), h[:-1]])
     if norm == "batch":
         before[0] = before[-1]  # batch norm rescales the first layer's input to fit
     dw = back * before
@@ -431,7 +432,7 @@ def merging(
         distance.append(math.sqrt(gap / q))
         gap = size**2 * _pair_gap(entry, q, gap)
         q = size**2 * _moments(entry, max(q, _LOW)).square
-    d = torch.tensor(distance, dtype=torch.float64)
+    d = torch.tensor(distance, **_REAL)
     return Merging(d, torch.rad2deg(2 * torch.asin((d / 2).clamp(max=1.0))))
 
 
@@ -444,11 +445,11 @@ def _pair_gap(entry: Activation, q: float, gap: float) -> float:
         return 0.0
     sd_b = math.sqrt(gap) / 2
     sd_a = math.sqrt(max(q - gap / 4, 1e-30 * q))
-    edges_b = torch.linspace(0, _REACH - 3, 7, dtype=torch.float64)
+    edges_b = torch.linspace(0, _REACH - 3, 7, **_REAL)
     b, weight_b = _spread(edges_b[:-1], edges_b[1:])
     b, weight_b = b.flatten(), (weight_b * _density(b)).flatten() * 2  # even in b
-    regular = torch.linspace(-_REACH + 3, _REACH - 3, 13, dtype=torch.float64)
-    fine = torch.cat([regular, torch.tensor([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], dtype=torch.float64) / sd_a])
+    regular = torch.linspace(-_REACH + 3, _REACH - 3, 13, **_REAL)
+    fine = torch.cat([regular, torch.tensor([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], **_REAL) / sd_a])
     columns = [fine.clamp(-_REACH, _REACH).expand(len(b), -1)]
     for kink in entry.kinks:
         columns += [((kink + sign * sd_b * b) / sd_a).clamp(-_REACH, _REACH).unsqueeze(1) for sign in (-1, 1)]
@@ -479,7 +480,7 @@ def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Seq
                 f"the function returns NaN somewhere within {_REACH:g} standard deviations of {sd:g}"
             )
         scale = whole.abs().sum(1, keepdim=True)
-        total = torch.zeros(len(whole), dtype=torch.float64)
+        total = torch.zeros(len(whole), **_REAL)
         for _ in range(_ROUNDS):
             middle = (a + b) / 2
             left, right = panels(a, middle), panels(middle, b)
@@ -496,9 +497,9 @@ def _edges(sd: float, kinks: Sequence[float]) -> Tensor:
     """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the
     kinks.
     """
-    points = torch.arange(-2 * _REACH, 2 * _REACH + 1, dtype=torch.float64) / 2
-    rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, dtype=torch.float64)
-    inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], dtype=torch.float64)
+    points = torch.arange(-2 * _REACH, 2 * _REACH + 1, **_REAL) / 2
+    rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, **_REAL)
+    inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], **_REAL)
     return torch.cat([points, rungs, -rungs, inside]).sort().values
 
 

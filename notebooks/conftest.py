@@ -4,9 +4,12 @@ It stands here, not in tests/, so that it also applies when one notebook alone i
 from whatever folder pytest is started.
 """
 
+import os
+import shutil
 import socket
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.nbval_sanitize_with = str(rules)
     if sys.platform == "linux":
         _raise_loopback()
+    if not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit what is set here
+        _furnish_kernels(config)
+
+
+def _furnish_kernels(config: pytest.Config) -> None:
+    """Give kernels folders that they can write to, none of the reader's own settings, and fonts that are found already.
+
+    What a kernel says of a missing home or of a first run would be compared as if a cell had said it.
+    """
+    folder = tempfile.mkdtemp(prefix="kernels-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        os.environ[name] = str(Path(folder, name))
+        Path(folder, name).mkdir(mode=0o700)
+    home = Path.home() / ".config" if sys.platform == "linux" else Path.home()
+    if "MPLCONFIGDIR" not in os.environ and not os.access(home if home.exists() else home.parent, os.W_OK):
+        os.environ["MPLCONFIGDIR"] = folder
+    import matplotlib.font_manager  # noqa: F401  # looks for fonts once, where no list of them is kept
 
 
 def _raise_loopback() -> None:

@@ -1,5 +1,6 @@
 """pyproject.toml, the pins, environment.yml and what is installed say the same; nothing names one machine."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -205,3 +206,35 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
         hits = re.findall(f"{homes}|{registries}|{here}", text)
         found += [f"{path.relative_to(ROOT)}: {hit}" for hit in hits]
     assert found == []
+
+
+def test_every_checkout_has_lines_that_end_alike(tmp_path: Path) -> None:
+    """As on Windows, where git turns line ends over unless it is told not to."""
+    copy = tmp_path / "copy"
+    for command in (
+        ["git", "init", "--quiet", str(copy)],
+        ["git", "-C", str(copy), "config", "core.autocrlf", "true"],
+    ):
+        subprocess.run(command, check=True)
+    for name, content in (
+        (".gitattributes", (ROOT / ".gitattributes").read_bytes()),
+        ("a.py", b"a\nb\n"),
+        ("b.npz", b"\n"),
+    ):
+        (copy / name).write_bytes(content)
+    git = ["git", "-C", str(copy), "-c", "user.name=a", "-c", "user.email=a"]
+    for more in (
+        ["add", "-A"],
+        ["commit", "-qm", "all"],
+        ["rm", "-q", "a.py", "b.npz"],
+        ["checkout", "-q", "HEAD", "."],
+    ):
+        subprocess.run([*git, *more], check=True, capture_output=True)
+    assert (copy / "a.py").read_bytes() == b"a\nb\n" and (copy / "b.npz").read_bytes() == b"\n"
+
+
+def test_foreign_plugins_that_change_the_order_are_off() -> None:
+    options = PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+    assert {"no:randomly", "no:random_order"} <= {
+        after for p, after in itertools.pairwise(options) if p == "-p"
+    }

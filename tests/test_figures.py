@@ -471,7 +471,7 @@ def nb00_hook() -> Figure:
         ("normed", "sigmoid", "batch", 0.7),
         ("ReLU", "relu", "none", 0.5),
     ]
-    return nb00.hook(losses(*arms), 2.303)
+    return nb00.hook(losses(*arms), 2.303, "A finding")
 
 
 @drawing
@@ -488,7 +488,7 @@ def nb00_at_rate() -> Figure:
 @drawing
 def nb00_one_of_each() -> Figure:
     images = Dataset(wave(30, 16, low=-2, high=2).float(), torch.arange(30) * 7 % 10, "train", 4, 0.4, 0.2)
-    return nb00.one_of_each(images)
+    return nb00.one_of_each(images, "A finding")
 
 
 def overview(*verdicts: str) -> pd.DataFrame:
@@ -514,24 +514,24 @@ def nb00_claims_map__many() -> Figure:
 @drawing
 def nb01_gallery() -> Figure:
     entries = (activations.get(name) for name in ("sigmoid", "relu", "tanh", "gelu"))
-    return nb01.gallery(entries, line(-3, 3, 13))
+    return nb01.gallery(entries, line(-3, 3, 13), "A finding")
 
 
 @drawing
 def nb01_gallery__two() -> Figure:
-    return nb01.gallery([activations.get("elu"), activations.get("softplus")], line(-3, 3, 13))
+    return nb01.gallery([activations.get("elu"), activations.get("softplus")], line(-3, 3, 13), "A finding")
 
 
 @drawing
 def nb01_misprints() -> Figure:
     z = line(-6, 6, 13)
-    return nb01.misprints(z, torch.sigmoid(z) * torch.sigmoid(-z), 4 * torch.exp(-z))
+    return nb01.misprints(z, torch.sigmoid(z) * torch.sigmoid(-z), 4 * torch.exp(-z), "A finding")
 
 
 @drawing
 def nb01_half_lines() -> Figure:
     x = line(-3, 3, 13)
-    return nb01.half_lines(x, lambda a, b: torch.relu(a * x + b), 1.5)
+    return nb01.half_lines(x, lambda a, b: torch.relu(a * x + b), 1.5, "A finding")
 
 
 def stack(count: int, k: float) -> Figure:
@@ -554,17 +554,17 @@ def nb01_sigmoid_stack__one() -> Figure:
 def nb02_hook() -> Figure:
     shares = wave(5, 9)
     names = ("relu", "sigmoid", "tanh", "gelu", "elu")
-    return nb02.hook(line(-2, 3, 9).exp(), dict(zip(names, shares, strict=True)))
+    return nb02.hook(line(-2, 3, 9).exp(), dict(zip(names, shares, strict=True)), "A finding")
 
 
 @drawing
 def nb02_hook__one() -> Figure:
-    return nb02.hook(line(-2, 3, 9).exp(), {"elu": wave(9)})
+    return nb02.hook(line(-2, 3, 9).exp(), {"elu": wave(9)}, "A finding")
 
 
 def steep(*ks: int) -> Figure:
     z = line(-4, 4, 33)
-    return nb02.slopes(z, {k: k * bell(k * z) / 4 for k in ks}, {k: 3.4 / k for k in ks}, 3.5)
+    return nb02.slopes(z, {k: k * bell(k * z) / 4 for k in ks}, {k: 3.4 / k for k in ks}, 3.5, "A finding")
 
 
 @drawing
@@ -581,12 +581,12 @@ def nb02_slopes__others() -> Figure:
 def nb02_float32_tail() -> Figure:
     z = line(-100, 100, 41)
     closed = torch.where(z.abs() < 90, torch.exp(-z.abs()), 0.0)
-    return nb02.float32_tail(z, torch.where(z < 17, closed, 0.0), closed, (-88.7, 16.6))
+    return nb02.float32_tail(z, torch.where(z < 17, closed, 0.0), closed, (-88.7, 16.6), "A finding")
 
 
 @drawing
 def nb02_gates() -> Figure:
-    return nb02.gates(wave(2, 30), wave(2, 20, start=1.1))
+    return nb02.gates(wave(2, 30), wave(2, 20, start=1.1), "A finding")
 
 
 @drawing
@@ -600,7 +600,7 @@ def nb02_on_images() -> Figure:
     table = pd.DataFrame(rows, columns=["activation", "gain", "bias", "share"])
     curves = {"relu": wave(9), "sigmoid": wave(9, start=2)}
     return nb02.on_images(
-        line(-1, 3, 9).exp(), curves, line(-2, 2, 9), curves, table, table[table["gain"] > 1]
+        line(-1, 3, 9).exp(), curves, line(-2, 2, 9), curves, table, table[table["gain"] > 1], "A finding"
     )
 
 
@@ -608,13 +608,13 @@ def nb02_on_images() -> Figure:
 def nb02_tails() -> Figure:
     z = line(-5, 5, 21)
     measured = torch.stack([bell(z) * (z.abs() < 4), bell(z) * 0.9])
-    return nb02.tails(z, measured, bell(z) / 2.5, bell(z / 1.2) / 3, 2.5)
+    return nb02.tails(z, measured, bell(z) / 2.5, bell(z / 1.2) / 3, 2.5, "A finding")
 
 
 @drawing
 def nb02_steeper() -> Figure:
     table = pd.DataFrame({"k": [1, 2, 4] * 2, "share": wave(6).numpy(), "square": wave(6, start=2).numpy()})
-    return nb02.steeper([1, 2, 4], [0.1, 0.3, 0.6], [0.05, 0.2, 0.35], table)
+    return nb02.steeper([1, 2, 4], [0.1, 0.3, 0.6], [0.05, 0.2, 0.35], table, "A finding")
 
 
 @drawing
@@ -658,12 +658,12 @@ def flipped(curve: nb03.Curve) -> nb03.Curve:
 
 @drawing
 def nb03_opening() -> Figure:
-    return nb03.opening(curves03())
+    return nb03.opening(curves03(), "A finding")
 
 
 @drawing
 def nb03_opening__one() -> Figure:
-    return nb03.opening(curves03()[2:])
+    return nb03.opening(curves03()[2:], "A finding")
 
 
 @drawing
@@ -675,33 +675,34 @@ def nb03_by_init() -> Figure:
                 init: (around(falling(f * k, 26)), falling(f * k, 26), f * k) for init, f in factors.items()
             }
             for name, k in (("sigmoid", 0.25), ("relu", 1.0))
-        }
+        },
+        "A finding",
     )
 
 
 @drawing
 def nb03_z_and_w() -> Figure:
-    return nb03.z_and_w(curves03(), curves03()[:1])
+    return nb03.z_and_w(curves03(), curves03()[:1], "A finding")
 
 
 @drawing
 def nb03_merging() -> Figure:
-    return nb03.merging([flipped(curve) for curve in curves03()], 1e-7)
+    return nb03.merging([flipped(curve) for curve in curves03()], 1e-7, "A finding")
 
 
 @drawing
 def nb03_merging__one() -> Figure:
-    return nb03.merging([flipped(curves03()[0])], 1e-7)
+    return nb03.merging([flipped(curves03()[0])], 1e-7, "A finding")
 
 
 @drawing
 def nb03_slope_and_mean() -> Figure:
-    return nb03.slope_and_mean(curves03())
+    return nb03.slope_and_mean(curves03(), "A finding")
 
 
 @drawing
 def nb03_slope_and_mean__one() -> Figure:
-    return nb03.slope_and_mean(curves03()[2:])
+    return nb03.slope_and_mean(curves03()[2:], "A finding")
 
 
 @drawing
@@ -713,7 +714,7 @@ def nb03_factor_against_gain() -> Figure:
         "relu": (gains[::2], around(gains[::2] / 1.4)),
     }
     critical = {"sigmoid": 10.123, "tanh": 1.25, "relu": 1.414}
-    return nb03.factor_against_gain(gains, predicted, measured, critical)
+    return nb03.factor_against_gain(gains, predicted, measured, critical, "A finding")
 
 
 @drawing
@@ -724,12 +725,12 @@ def nb03_blow_up() -> Figure:
             ("ReLU, gain 4", "relu", "-", 2.8), ("ReLU, He", "relu", (0, (5, 1.6)), 1.0), ("σ", "sigmoid", "-", 0.98)
         )
     }  # fmt: skip
-    return nb03.blow_up(sizes, 3.4e38)
+    return nb03.blow_up(sizes, 3.4e38, "A finding")
 
 
 @drawing
 def nb03_log_norms() -> Figure:
-    return nb03.log_norms({16: line(-9.95, 4.02, 40), 64: line(-14.6, 1.3, 23)}, 10)
+    return nb03.log_norms({16: line(-9.95, 4.02, 40), 64: line(-14.6, 1.3, 23)}, 10, "A finding")
 
 
 @drawing
@@ -740,7 +741,8 @@ def nb03_spectra() -> Figure:
             "a": ("relu", "-", values),
             "b": ("tanh", (0, (5, 1.6)), 1 + values),
             "c": ("sigmoid", "-", values**4),
-        }
+        },
+        "A finding",
     )
 
 
@@ -1290,7 +1292,7 @@ def tuned(*names: str) -> Figure:
     ]
     table = pd.DataFrame(rows, columns=["setting", "activation", "seed", "test_accuracy"])
     best = table.groupby(["setting", "activation"])["test_accuracy"].mean().rename("mean").reset_index()
-    return nb09.settings(table, best, order)
+    return nb09.settings(table, best, order, "A finding")
 
 
 @drawing
@@ -1349,7 +1351,7 @@ def test_the_file_is_what_would_be_written(stored: dict[str, Plain]) -> None:
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: nb02.gates(wave(2, 9), wave(3, 9)),
+        lambda: nb02.gates(wave(2, 9), wave(3, 9), "A finding"),
         lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}, "A finding", "how"),
         lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}),
     ],

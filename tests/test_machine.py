@@ -25,6 +25,7 @@ def v1(folder, quota, period="100000\n"):
 def cores(monkeypatch, tmp_path):
     """A machine of 64 cores whose container folder is tmp_path."""
     monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "_OWN", tmp_path / "own")
     if hasattr(os, "sched_getaffinity"):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     else:
@@ -58,9 +59,39 @@ def test_quota_of_version_1(cores, quota, granted):
     assert machine.cpu_quota() == granted
 
 
-def test_version_2_comes_first(cores):
+def test_the_least_of_both_versions_binds(cores):
     write(v1(cores, "300000"), cpu_dot_max="500000 100000")
-    assert machine.cpu_quota() == 5
+    assert machine.cpu_quota() == 3
+    write(cores, cpu_dot_max="200000 100000")
+    assert machine.cpu_quota() == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "slice_", "granted"),
+    [
+        ("0::/user/one", "user/one", 2), ("0::/user/one", "user", 2), ("0::/user/one", "user/two", 64),
+        ("0::/user/one", "unified/user/one", 2), ("0::/user/one", "cpu/user/one", 64), ("0::/", "user", 64),
+        ("4:memory:/a\n3:cpu:/user/one\n0::/", "cpu/user/one", 2), ("3:cpu,cpuacct:/user/one", "cpu,cpuacct/user", 2),
+        ("3:cpuacct,cpu:/user", "cpu/user", 2), ("3:cpuset:/user/one", "cpu/user/one", 64), ("3:cpu:/user:x", "cpu/user:x", 2),
+        ("0::/../other", "other", 64), ("0::/gone", "user", 64), ("rubbish", "user", 64), ("", "user", 64),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("version", [1, 2])
+def test_quota_of_the_own_slice_and_those_above_it(cores, own, slice_, granted, version):
+    """Not of those beside it; v1 or v2 is told by what the slice holds."""
+    (cores / "own").write_text(own + "\n")
+    if version == 2:
+        write(cores / slice_, cpu_dot_max="200000 100000\n")
+    else:
+        write(cores / slice_, cpu_dot_cfs_quota_us="200000\n", cpu_dot_cfs_period_us="100000\n")
+    assert machine.cpu_quota() == granted
+
+
+def test_the_tightest_slice_on_the_way_binds(cores):
+    (cores / "own").write_text("0::/a/b/c\n")
+    for place, quota in (("a", "600000"), ("a/b", "300000"), ("a/b/c", "max")):
+        write(cores / place, cpu_dot_max=f"{quota} 100000\n")
+    assert machine.cpu_quota() == 3
 
 
 def test_no_container(cores):

@@ -1,5 +1,6 @@
 """Running, refreshing and publishing, tried on small notebooks in folders of their own."""
 
+import ast
 import base64
 import errno
 import hashlib
@@ -183,7 +184,7 @@ def test_publish_writes_nothing_unless_it_can_write_everything(course: Path) -> 
 
 def test_first_cell_is_short_and_well_formed() -> None:
     text = bootstrap.cell_source(STAMPED)
-    assert len(text.splitlines()) <= 20
+    assert len(text.splitlines()) <= 29
     assert max(map(len, text.splitlines())) <= 110
     compile(text, "cell", "exec")
 
@@ -314,6 +315,48 @@ def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
     )
     assert done.stderr == ""
     assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["another package first on the path", "notebook alone"])
+@pytest.mark.parametrize("shadow", [False, True])
+def test_first_cell_takes_the_courses_package_or_names_what_is_in_the_way(
+    course: Path, tmp_path: Path, shadow: bool, away: bool
+) -> None:
+    other = tmp_path / "other" / "course_utils" / "__init__.py"
+    other.parent.mkdir(parents=True)
+    other.write_text("")
+    first = [str(other.parents[1])] if shadow else []
+    code = f"import sys\nsys.path[:0] = {first}\nsys.path.append({str(course)!r})\n" * (not away)
+    code = code or f"import sys\nsys.path[:] = {first} + [p for p in sys.path if 'site-packages' not in p]\n"
+    code += f"{bootstrap.cell_source()}\nimport course_utils\nprint(course_utils.__file__)"
+    (tmp_path / "alone" / "notebooks").mkdir(parents=True)
+    where = (tmp_path / "alone" if away else course) / "notebooks"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S" if away else "-B", "-c", code], cwd=where, capture_output=True, text=True
+    )
+    if away:
+        says = f"{other} is another package of that name" if shadow else f"{where.parent} holds none"
+        assert (
+            f"ModuleNotFoundError: The notebook needs the course's package course_utils: {says}. Get"
+            in done.stderr
+        )
+    else:
+        assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
+
+
+def test_first_cell_shows_last_values_alone(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.ast_node_interactivity = "all"
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(course / "notebooks")
+    exec(bootstrap.cell_source(), {})
+    assert shell.ast_node_interactivity == "last_expr"
+    tree = ast.parse(bootstrap.cell_source())
+    shown = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    assert [ast.unparse(node) for node in shown] == ["os.chdir(Path(folder, 'notebooks'))"]  # gives None
 
 
 @pytest.mark.parametrize(("given", "then"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])

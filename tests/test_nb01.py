@@ -187,17 +187,17 @@ def stack(count: int, k: float) -> Figure:
 
 def misprints() -> Figure:
     right = torch.sigmoid(Z) * torch.sigmoid(-Z)
-    return nb01.misprints(Z, right, torch.exp(-Z) * (1 + torch.exp(-Z)) ** 2)
+    return nb01.misprints(Z, right, torch.exp(-Z) * (1 + torch.exp(-Z)) ** 2, "A finding")
 
 
 def half_lines() -> Figure:
-    return nb01.half_lines(Z, lambda a, b: torch.relu(a * Z + b), 1.0)
+    return nb01.half_lines(Z, lambda a, b: torch.relu(a * Z + b), 1.0, "A finding")
 
 
 ROWS = -(-len(activations.names()) // 3)  # of the gallery, three panels each
 FIGURES: dict[str, tuple[Any, tuple[int, int]]] = {
-    "gallery": (lambda: nb01.gallery(activations.registered(), Z), (720, 60 + 150 * ROWS)),
-    "gallery of one": (lambda: nb01.gallery([activations.get("relu")], Z), (720, 210)),
+    "gallery": (lambda: nb01.gallery(activations.registered(), Z, "A finding"), (720, 60 + 150 * ROWS)),
+    "gallery of one": (lambda: nb01.gallery([activations.get("relu")], Z, "A finding"), (720, 210)),
     "misprints": (misprints, (720, 400)),
     "half_lines": (half_lines, (720, 310)),
     "stack of 1": (lambda: stack(1, 1), (720, 360)),
@@ -242,7 +242,7 @@ def test_words_stay_inside_the_figure_and_below_the_title(figure: tuple[Figure, 
 
 
 def test_the_gallery_shows_value_and_slope_of_each() -> None:
-    figure = nb01.gallery(activations.registered(), Z)
+    figure = nb01.gallery(activations.registered(), Z, "A finding")
     entries = list(activations.registered())
     for ax, entry in zip([ax for ax in figure.axes if ax.axison], entries, strict=True):
         value, slope = ax.lines
@@ -256,7 +256,7 @@ def test_the_gallery_includes_the_readers_own() -> None:
     entry = dataclasses.replace(activations.get("relu"), name="mine", label="my own", marker="p", dash=":")
     activations.register(entry)
     try:
-        figure = nb01.gallery(activations.registered(), Z)
+        figure = nb01.gallery(activations.registered(), Z, "A finding")
     finally:
         activations.unregister("mine")
     labels = [text.get_text() for ax in figure.axes for text in ax.texts]

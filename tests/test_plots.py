@@ -10,6 +10,7 @@ from typing import Any
 import IPython.display
 import matplotlib as mpl
 import matplotlib.colors
+import matplotlib.style
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from course_utils import activations, plots
+from course_utils.sketch import Sketcher
 
 ALT = "A line that rises from 0 to 3, and then stays level for good."
 MAIN = ("sigmoid", "tanh", "relu", "gelu")
@@ -333,3 +335,65 @@ def test_heights_are_pushed_apart_and_keep_their_order() -> None:
     gaps = [b - a for a, b in itertools.pairwise(sorted(placed))]
     assert min(gaps) >= 0.1 - 1e-6 and sum(placed) == pytest.approx(1.21)
     assert plots.apart([0.0, 1.0], 0.1) == [0.0, 1.0]
+
+
+FOREIGN: dict[str, dict[str, Any]] = {
+    "usetex": {"text.usetex": True},
+    "dark and large": {**mpl.style.library["dark_background"], "font.size": 24, "lines.color": "white"},
+    "hand-drawn": {"path.sketch": (1, 100, 2), "font.family": "cursive", "axes.prop_cycle": mpl.cycler(color="rk")},
+    "all lines thick": {
+        "axes.linewidth": 5, "patch.linewidth": 5, "grid.linewidth": 4, "hatch.linewidth": 6, "image.cmap": "jet",
+        "axes.spines.top": True, "xtick.direction": "in", "ytick.right": True, "axes.xmargin": 0.4, "legend.loc": "center",
+        "figure.constrained_layout.h_pad": 1, "figure.facecolor": "red", "savefig.facecolor": "blue", "savefig.dpi": 30,
+        "axes.formatter.use_mathtext": True, "axes.unicode_minus": False, "text.antialiased": False, "savefig.bbox": "tight",
+    },
+}  # fmt: skip
+
+
+def much() -> Figure:
+    """Things that are made by methods of figure and axes, and drawn late: ticks, words, legends, bars."""
+    figure, (left, right) = plots.axes("Much", "at once", columns=2, sharex=True)
+    left.plot([-1, 1], [-2e5, 2e5], label="line")
+    left.bar([0], [1e5], hatch="//", label="bar")
+    left.set(xlabel="x", ylabel="y")
+    left.annotate("here", (0, 0), (0.5, 1e5), arrowprops={"arrowstyle": "->"})
+    left.legend(title="what")
+    left.twinx().plot([0, 1], [5, 6])
+    left.inset_axes((0.7, 0.1, 0.2, 0.2)).plot([0, 1])
+    figure.colorbar(right.imshow(np.eye(3)), ax=right).set_label("bar")
+    right.set_title("title")
+    plots.label_line(right, 0, 0, "line", "black")
+    figure.supxlabel("all")
+    return figure
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_pictures_are_the_same_under_any_settings_of_the_reader(foreign: str) -> None:
+    """Set before or after the style, before the figure is made, or before it is drawn; and they stay the reader's."""
+    mpl.rcdefaults()
+    wanted, quick = plots.picture(much()).png, Sketcher()(much).png
+    plots.use_style()
+    mpl.rcParams.update(FOREIGN[foreign])
+    before = {name: mpl.rcParams[name] for name in mpl.rcParams if name not in plots.UNSEEN}
+    figure = much()
+    assert plots.picture(figure).png == wanted
+    assert Sketcher()(much).png == quick
+    assert {name: mpl.rcParams[name] for name in before} == before
+    mpl.rcdefaults()
+    figure = much()
+    mpl.rcParams.update(FOREIGN[foreign])
+    assert plots.picture(figure).png == wanted
+    with plots.style(), plots.style({"lines.linewidth": 7}):
+        assert mpl.rcParams["lines.linewidth"] == 7 and not mpl.rcParams["text.usetex"]
+        figure = much()  # a setting of a block is kept by what runs in it
+        assert figure.axes[0].lines[0].get_linewidth() == 7
+
+
+def test_after_an_error_in_a_block_the_settings_are_the_readers() -> None:
+    mpl.rcParams["font.size"] = 24
+    with pytest.raises(ZeroDivisionError), plots.style():
+        raise ZeroDivisionError
+    _, ax = plots.axes("A finding")
+    with pytest.raises(TypeError):
+        ax.set_title()
+    assert mpl.rcParams["font.size"] == 24 and ax.xaxis.label.get_fontsize() == 10

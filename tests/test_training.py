@@ -206,14 +206,14 @@ def test_networks_that_stopped_half_way_count_as_trained():
 @pytest.mark.parametrize("norm", ["none", "batch"])
 @pytest.mark.parametrize(("activation", "threads"), [("relu", 1), ("relu", 2), ("sigmoid", 1), ("gelu", 1)])
 def test_alone_as_among_others(activation, norm, threads):
-    """On the tested machine bit for bit for float32 and these widths; the tolerance is for other machines."""
+    """Bit for bit with one thread; with two, MKL divides the last layer's products otherwise for one network alone."""
     designs = grid(activation=activation, norm=norm, gain="he", seed=range(6), learning_rate=[0.02, 0.1])
     data = dataset(500, 784, 10)
     with machine.threads(threads):
         together = training.train(Networks(designs, 784, 3, 32), data, batch_size=50).losses
         for i in (0, 5, 11):
             alone = training.train(Networks([designs[i]], 784, 3, 32), data, batch_size=50).losses[:, 0]
-            torch.testing.assert_close(alone, together[:, i], rtol=1e-6, atol=0)
+            torch.testing.assert_close(alone, together[:, i], rtol=1e-6, atol=0 if threads == 1 else 2e-6)
 
 
 @pytest.mark.parametrize("optimiser", training.OPTIMISERS)

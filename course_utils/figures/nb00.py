@@ -13,6 +13,7 @@ from course_utils.figures import tiles
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["at_rate", "claims_map", "hook", "one_of_each"]
@@ -30,72 +31,73 @@ TITLES = {
 }
 
 
-def hook(curves: pd.DataFrame, chance: float) -> Figure:
-    """Training loss against step for the arms in ``curves`` (columns arm, step, loss, seed, activation, norm), chance level drawn.
+def hook(table: pd.DataFrame, losses: Tensor, chance: float, finding: str, every: int = 4) -> Figure:
+    """Training loss against step, a line for each arm, chance level drawn.
 
-    A line is the mean over the seeds, the band reaches from the lowest to the highest.
+    table: a row per network (columns arm, activation, norm), as trials.Run.table. losses: [S, N], in the order of its
+    rows; means of ``every`` steps are drawn. A line is the mean over an arm's networks, the band reaches from the
+    lowest to the highest.
     """
-    import seaborn as sns
-
-    figure, ax = plots.axes(
-        "Eight layers, usual weights: the plain sigmoid stays at chance.\nReLU is one cure, batch norm another",
-        "training loss on Fashion-MNIST · line: mean of five networks · band: lowest to highest",
-    )
-    last = int(curves["step"].max())
-    for arm, rows in curves.groupby("arm", sort=False):
+    seeds = len(table) // table["arm"].nunique()
+    how = f"training loss on Fashion-MNIST · line: mean of {seeds} networks · band: lowest to highest"
+    figure, ax = plots.axes(finding, how)
+    steps, means = _groups(losses, every)
+    for arm, rows in table.groupby("arm", sort=False):
+        own, normed = means[:, rows.index.tolist()], rows["norm"].iloc[0] == "batch"
         entry = activations.get(rows["activation"].iloc[0])
-        normed = rows["norm"].iloc[0] == "batch"
-        look = {"color": entry.colour, "linestyle": entry.dash, "lw": 3.2 if normed else 1.6}
-        sns.lineplot(rows, x="step", y="loss", errorbar=("pi", 100), ax=ax, **look)
-        end = rows[rows["step"] == last]["loss"].mean() + (-0.16 if normed else 0.06)
-        ax.text(last + 1.5, end, str(arm), color=entry.colour, fontweight="bold", fontsize=9.5, va="center")
-    ax.axhline(chance, xmax=0.73, color="0.35", lw=1, linestyle=(0, (1, 2)))
-    ax.text(
-        28,
-        chance + 0.05,
-        f"dotted: chance, ln 10 = {math.log(10):.3f}",
-        color="0.35",
-        fontsize=9,
-        va="bottom",
-    )
-    ax.set_xlabel("step (250 images each)")
-    ax.set_ylabel("cross-entropy (nats)")
-    ax.set_ylim(0, 2.75)
-    ax.set_xlim(0, last * 1.36)
-    ax.set_xticks(range(0, last + 1, 20))
+        ax.fill_between(steps, own.amin(1), own.amax(1), color=entry.colour, alpha=0.2, lw=0)
+        ax.plot(steps, own.mean(1), color=entry.colour, linestyle=entry.dash, lw=3.2 if normed else 1.6)
+        _name(ax, steps[-1], own[-1].mean() + (-0.16 if normed else 0.06), str(arm), entry.colour)
+    _frame(ax, steps[-1], chance)
+    ax.text(28, chance + 0.05, f"dotted: chance, ln 10 = {chance:.3f}", color="0.35", fontsize=9, va="bottom")
     return figure
 
 
-def at_rate(curves: pd.DataFrame, rate: str, chance: float) -> Figure:
-    """Every network's training loss at one learning rate (columns arm, network, step, loss, activation, norm)."""
-    ends = curves[curves["step"] == curves["step"].max()].groupby("arm", sort=False)["loss"]
-    below = ", ".join(f"{int((loss < 1).sum())} of {len(loss)} {arm}" for arm, loss in ends)
+def at_rate(table: pd.DataFrame, losses: Tensor, rate: str, chance: float, every: int = 4) -> Figure:
+    """Every network's training loss at one learning rate; arguments as :func:`hook`, for networks of every rate."""
+    table = table[table["learning_rate"] == float(rate)]
+    steps, means = _groups(losses, every)
+    ends = {arm: means[-1, rows.index.tolist()] for arm, rows in table.groupby("arm", sort=False)}
+    below = ", ".join(f"{int((end < 1).sum())} of {len(end)} {arm}" for arm, end in ends.items())
     figure, ax = plots.axes(
         f"Learning rate {rate}: a loss below 1 is reached by\n{below}",
         "training loss · a line: one network · a line that ends: the network diverged",
     )
-    last = int(curves["step"].max())
-    for (arm, name, norm), rows in curves.groupby(["arm", "activation", "norm"], sort=False):
-        entry = activations.get(str(name))
-        table = rows.pivot(index="step", columns="network", values="loss")
-        ax.plot(table.index, table, color=entry.colour, ls=entry.dash, lw=2.2 if norm == "batch" else 1.1)
-        end = table.iloc[-1].mean()
+    for arm, rows in table.groupby("arm", sort=False):
+        own, normed = means[:, rows.index.tolist()], rows["norm"].iloc[0] == "batch"
+        entry = activations.get(rows["activation"].iloc[0])
+        ax.plot(steps, own, color=entry.colour, ls=entry.dash, lw=2.2 if normed else 1.1)
+        end = own[-1].mean().item()
         if math.isfinite(end):
-            height = min(end, 2.65) + (-0.12 if norm == "batch" else 0.06)
-            ax.text(last + 1.5, height, arm, color=entry.colour, fontweight="bold", fontsize=9.5, va="center")
+            _name(ax, steps[-1], min(end, 2.65) + (-0.12 if normed else 0.06), str(arm), entry.colour)
+    _frame(ax, steps[-1], chance)
+    return figure
+
+
+def _groups(losses: Tensor, every: int) -> tuple[list[int], Tensor]:
+    """The mean loss of each ``every`` steps in a row, and the last step of each, counted from 1."""
+    whole = losses[: len(losses) - len(losses) % every]
+    means = whole.view(-1, every, losses.shape[1]).mean(1)
+    return [every * (i + 1) for i in range(len(means))], means
+
+
+def _name(ax: Axes, x: float, y: float, arm: str, colour: str) -> None:
+    ax.text(x * 1.02, y, arm, color=colour, fontweight="bold", fontsize=9.5, va="center")
+
+
+def _frame(ax: Axes, last: int, chance: float) -> None:
     ax.axhline(chance, xmax=0.73, color="0.35", lw=1, linestyle=(0, (1, 2)))
-    ax.set_xlabel("step (250 images each)")
+    ax.set_xlabel("step")
     ax.set_ylabel("cross-entropy (nats)")
     ax.set_ylim(0, 2.75)
     ax.set_xlim(0, last * 1.36)
     ax.set_xticks(range(0, last + 1, 20))
-    return figure
 
 
-def one_of_each(images: Dataset) -> Figure:
+def one_of_each(images: Dataset, finding: str) -> Figure:
     """The first image of each class, in one row, with its name."""
     figure, row = plots.axes(
-        "Ten kinds of clothing, 28 × 28 pixels each",
+        finding,
         columns=10,
         size=(7.2, 1.45),
         gridspec_kw={"wspace": 0.05},

@@ -12,12 +12,12 @@ from course_utils.activations import Activation
 __all__ = ["gallery", "half_lines", "misprints", "sigmoid_stack"]
 
 
-def gallery(entries: Iterable[Activation], z: Tensor) -> Figure:
+def gallery(entries: Iterable[Activation], z: Tensor, finding: str) -> Figure:
     """Value (in its dress) and slope (thin, grey, dashed) of each activation over z [points], on equal axes, three in a row."""
     entries = list(entries)
     rows = -(-len(entries) // 3)
     figure, grid = plots.axes(
-        "Flat on both sides, on one, or on none",
+        finding,
         "solid, coloured: the activation h · thin, dashed, grey: its slope dh/dz · same axes in every panel",
         columns=3, rows=rows, size=(7.2, 1.5 * rows + 0.6), sharex=True, sharey=True, squeeze=False,
     )  # fmt: skip
@@ -36,10 +36,10 @@ def gallery(entries: Iterable[Activation], z: Tensor) -> Figure:
     return figure
 
 
-def misprints(z: Tensor, right: Tensor, printed: Tensor) -> Figure:
+def misprints(z: Tensor, right: Tensor, printed: Tensor, finding: str) -> Figure:
     """The right slope of the sigmoid and the printed formula over z [points], on a logarithmic axis."""
     figure, ax = plots.axes(
-        "As printed, the slope of the sigmoid is 4 at zero and has no bound",
+        finding,
         "vertical axis logarithmic · the right slope never exceeds a quarter",
     )
     ax.plot(z, printed, color="0.2", linestyle=(0, (4, 1.5)))
@@ -55,10 +55,10 @@ def misprints(z: Tensor, right: Tensor, printed: Tensor) -> Figure:
     return figure
 
 
-def half_lines(x: Tensor, layer: Callable[[float, float], Tensor], b: float) -> Figure:
+def half_lines(x: Tensor, layer: Callable[[float, float], Tensor], b: float, finding: str) -> Figure:
     """ReLU(a x + b) over x [points] for a = 2 and a = -2, with the stretch x < -b/a marked in both panels."""
     figure, panels = plots.axes(
-        "“Zero for all x < −b/a” is right on the left and wrong on the right",
+        finding,
         f"grey: the stretch x < −b/a · b = {b:g}",
         columns=2, size=(7.2, 3.1), sharey=True,
     )  # fmt: skip

@@ -16,13 +16,13 @@ __all__ = ["density", "float32_tail", "gates", "hook", "on_images", "slopes", "s
 LINE = {"color": plots.MUTED, "linewidth": 1.2}  # theory that belongs to no activation
 
 
-def hook(scales: Tensor, shares: Mapping[str, Tensor]) -> Figure:
+def hook(scales: Tensor, shares: Mapping[str, Tensor], finding: str) -> Figure:
     """Share of unusable units against the scale of z, a line for each activation.
 
     scales: [points], standard deviations of z. shares: activation -> [points], 0 to 1.
     """
     figure, ax = plots.axes(
-        "ReLU loses half its units at every scale;\nthe sigmoid anything from none to nearly all",
+        finding,
         "share of units whose slope is below 0.01, for Gaussian z with mean 0 (theory)",
         size=(7.2, 4.2),
     )
@@ -43,14 +43,16 @@ def hook(scales: Tensor, shares: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def slopes(z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float], law: float) -> Figure:
+def slopes(
+    z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float], law: float, finding: str
+) -> Figure:
     """Slopes of the sigmoid of kz (left); largest slope and width at half of it, against k (right).
 
     z: [points]. curves: k -> slope at z, [points]. widths: k -> measured width in units of z. law: width at
     k = 1.
     """
     figure, (left, right) = plots.axes(
-        "A steeper sigmoid gains height and loses width in the same measure",
+        finding,
         "left: slope of σ(kz); bars: where it is above half its maximum. right: lines theory, "
         "marks found by search",
         columns=2,
@@ -79,13 +81,15 @@ def slopes(z: Tensor, curves: Mapping[int, Tensor], widths: Mapping[int, float],
     return figure
 
 
-def float32_tail(z: Tensor, autograd: Tensor, closed: Tensor, zeros: tuple[float, float]) -> Figure:
+def float32_tail(
+    z: Tensor, autograd: Tensor, closed: Tensor, zeros: tuple[float, float], finding: str
+) -> Figure:
     """The sigmoid's slope in float32 on a log axis, by autograd and by the closed form.
 
     z, autograd, closed: [points]. zeros: the z below and above 0 from which autograd gives exactly 0.
     """
     figure, ax = plots.axes(
-        "In float32 autograd's σ′ is 0 from 16.6 on; on paper it never is",
+        finding,
         "σ′ in float32. line: σ(z)·σ(−z); marks: autograd, σ(z)·(1 − σ(z)); shaded: autograd gives 0",
         size=(7.2, 3.8),
     )
@@ -104,13 +108,13 @@ def float32_tail(z: Tensor, autograd: Tensor, closed: Tensor, zeros: tuple[float
     return figure
 
 
-def gates(per_image: Tensor, per_unit: Tensor) -> Figure:
+def gates(per_image: Tensor, per_unit: Tensor, finding: str) -> Figure:
     """How many units are on for an image (left), and for how many images a unit is on (right).
 
     per_image: [seeds, images], share of units that are on. per_unit: [seeds, units], share of images.
     """
     figure, (left, right) = plots.axes(
-        "Half the units are off for any one image; no unit is off for all",
+        finding,
         f"ReLU layer at init, {per_unit.shape[1]} units, {per_image.shape[1]} Fashion-MNIST images; "
         f"one line for each of {len(per_unit)} seeds",
         columns=2,
@@ -137,6 +141,7 @@ def on_images(
     by_mean: Mapping[str, Tensor],
     table: pd.DataFrame,
     shifted: pd.DataFrame,
+    finding: str,
 ) -> Figure:
     """Share of unusable units on real images (marks) beside the Gaussian prediction (lines).
 
@@ -144,7 +149,7 @@ def on_images(
     mean, at scale 1. table, shifted: measured, as :func:`course_utils.saturation.layer_shares` gives them.
     """
     figure, (left, right) = plots.axes(
-        "Scale saturates the sigmoid; the mean switches off ReLU",
+        finding,
         "share of units with slope below 0.01. lines: one Gaussian;\n"
         "marks: Fashion-MNIST, mean of the seeds; bars: least and greatest seed",
         columns=2,
@@ -177,14 +182,16 @@ def on_images(
     return figure
 
 
-def tails(z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: float) -> Figure:
+def tails(
+    z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: float, finding: str
+) -> Figure:
     """Density of real z on a log axis beside one Gaussian and a mixture of one Gaussian per image.
 
     z: [bins], centres, in standard deviations. measured: [seeds, bins]. gaussian, mixture: [bins]. edge: |z|
     beyond which a sigmoid unit is lost.
     """
     figure, ax = plots.axes(
-        "Real z has heavier tails than one Gaussian, for images differ",
+        finding,
         "density of z at scale 1. dashed: one Gaussian; line: one Gaussian per image;\n"
         "marks: measured, one for each seed",
         size=(7.2, 3.5),
@@ -203,14 +210,14 @@ def tails(z: Tensor, measured: Tensor, gaussian: Tensor, mixture: Tensor, edge: 
 
 
 def steeper(
-    ks: Sequence[float], shares: Sequence[float], squares: Sequence[float], table: pd.DataFrame
+    ks: Sequence[float], shares: Sequence[float], squares: Sequence[float], table: pd.DataFrame, finding: str
 ) -> Figure:
     """What steepness k costs and buys at scale 1: share of units lost (left), mean squared slope (right).
 
     ks: [points]. shares, squares: predicted, [points]. table: columns k, seed, share, square, measured.
     """
     figure, (left, right) = plots.axes(
-        "Steeper: more gradient on average, carried by fewer and fewer units",
+        finding,
         "σ(kz) on a layer with scale 1. line: Gaussian prediction; marks: Fashion-MNIST, one for each seed",
         columns=2,
         size=(7.2, 3.4),

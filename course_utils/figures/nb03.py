@@ -52,11 +52,11 @@ class Curve(NamedTuple):
     note: str = ""
 
 
-def opening(curves: Sequence[Curve]) -> Figure:
+def opening(curves: Sequence[Curve], finding: str) -> Figure:
     """The size of dL/dz over the layers, relative to the last, of a few networks on one pair of axes."""
     figure, ax = plots.axes(
-        "Neither activation is safe by itself: the weights decide",
-        "lines: theory · marks: eight networks of width 256 each · ×: predicted change per layer",
+        finding,
+        f"lines: theory · marks: {_networks(curves)} networks · ×: predicted change per layer",
     )
     _draw(ax, curves)
     _label_left(ax, curves, room=9.5)
@@ -64,13 +64,14 @@ def opening(curves: Sequence[Curve]) -> Figure:
     return figure
 
 
-def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) -> Figure:
+def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]], finding: str) -> Figure:
     """A panel for each activation, in it a line for each init: (measured [depth, N], predicted [depth],
     factor).
     """
+    count = next(iter(next(iter(panels.values())).values()))[0].shape[1]
     figure, grid = plots.axes(
-        "All three vanish at PyTorch's default; only ReLU is level at He's",
-        "dL/dz, relative to the last layer · lines: theory · marks: eight networks · ×: per layer, predicted",
+        finding,
+        f"dL/dz, relative to the last layer · lines: theory · marks: {count} networks · ×: per layer, predicted",
         columns=len(panels), size=(7.2, 4.2), sharey=True,
     )  # fmt: skip
     for ax, (name, inits) in zip(grid, panels.items(), strict=True):
@@ -92,13 +93,13 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]]) ->
     return figure
 
 
-def z_and_w(left: Sequence[Curve], right: Sequence[Curve]) -> Figure:
+def z_and_w(left: Sequence[Curve], right: Sequence[Curve], finding: str) -> Figure:
     """The size of dL/dz (left) and of dL/dW (right) in the same networks, each with its
     predicted lines.
     """
     figure, grid = plots.axes(
-        "dL/dz vanishes; without biases, ReLU's dL/dW stays level",
-        "relative to the last layer · lines: theory · marks: eight networks · ×: per layer, measured",
+        finding,
+        f"relative to the last layer · lines: theory · marks: {_networks(left)} networks · ×: per layer, measured",
         columns=2, size=(7.2, 4.0), sharey=True,
     )  # fmt: skip
     for ax, curves, title in zip(grid, (left, right), ("dL/dz", "dL/dW"), strict=True):
@@ -109,11 +110,11 @@ def z_and_w(left: Sequence[Curve], right: Sequence[Curve]) -> Figure:
     return figure
 
 
-def merging(curves: Sequence[Curve], resolution: float) -> Figure:
+def merging(curves: Sequence[Curve], resolution: float, finding: str) -> Figure:
     """The distance of two inputs over the layers, with float32's resolution marked."""
     figure, ax = plots.axes(
-        "A deep sigmoid network forgets which image it was shown",
-        "lines: theory · marks: five networks of width 256, 32 pairs of images each",
+        finding,
+        f"lines: theory · marks: {_networks(curves)} networks, pairs of images",
     )
     _draw(ax, curves)
     ax.axhline(resolution, color="0.35", lw=1, linestyle=(0, (2, 2)))
@@ -135,11 +136,11 @@ def merging(curves: Sequence[Curve], resolution: float) -> Figure:
     return figure
 
 
-def slope_and_mean(curves: Sequence[Curve]) -> Figure:
+def slope_and_mean(curves: Sequence[Curve], finding: str) -> Figure:
     """The 2 x 2 of slope and mean: the size of dL/dz over the layers."""
     figure, ax = plots.axes(
-        "Gain 4 does not save the sigmoid; gain 4 without its mean does",
-        "lines: theory · marks: eight networks of width 256 each · dashed: one half subtracted",
+        finding,
+        f"lines: theory · marks: {_networks(curves)} networks · dashed: one half subtracted",
     )
     _draw(ax, curves)
     _label_left(ax, curves, room=11.5)
@@ -152,13 +153,15 @@ def factor_against_gain(
     predicted: Mapping[str, Tensor],
     measured: Mapping[str, tuple[Tensor, Tensor]],
     critical: Mapping[str, float],
+    finding: str,
 ) -> Figure:
     """The factor per layer against the gain, [gains]; measured: gains and factors [count, seeds]; critical
     gains ringed.
     """
+    count = next(iter(measured.values()))[1].shape[1]
     figure, ax = plots.axes(
-        "The sigmoid, too, has a gain that keeps its gradient: about ten",
-        "lines: theory at the fixed point · marks: eight networks at each gain · rings: critical gain",
+        finding,
+        f"lines: theory at the fixed point · marks: {count} networks at each gain · rings: critical gain",
         size=(7.2, 4.3),
     )
     ax.axhline(1, color="0.3", lw=1)
@@ -187,13 +190,14 @@ def factor_against_gain(
     return figure
 
 
-def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float) -> Figure:
+def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float, finding: str) -> Figure:
     """Root mean square of h over the layers: name -> (activation, dash, measured [depth, N], predicted
     [depth]).
     """
+    count = next(iter(sizes.values()))[2].shape[1]
     figure, ax = plots.axes(
-        "ReLU's h blows up only if the weights let it; the sigmoid's h never does",
-        "root mean square of h · lines: theory · marks: five networks of width 256, in float64",
+        finding,
+        f"root mean square of h · lines: theory · marks: {count} networks, in float64",
     )
     ax.axhline(limit, color="0.35", lw=1, linestyle=(0, (2, 2)))
     heights = _apart([math.log10(float(row[3][-1])) for row in sizes.values()], 3.2)
@@ -214,13 +218,14 @@ def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float)
     return figure
 
 
-def log_norms(logs: Mapping[int, Tensor], layers: int) -> Figure:
+def log_norms(logs: Mapping[int, Tensor], layers: int, finding: str) -> Figure:
     """Histograms of ln abs(h)^2 for each width [count], with the normal curve of mean -5L/2n and variance
     5L/n.
     """
+    count = len(next(iter(logs.values())))
     figure, grid = plots.axes(
-        "At He's init the average is kept; a single network is a lottery",
-        "ln of the squared signal's change over the layers · bars: 200 networks · line: N(−5L/2n, 5L/n)",
+        finding,
+        f"ln of the squared signal's change over the layers · bars: {count} networks · line: N(−5L/2n, 5L/n)",
         columns=len(logs), size=(7.2, 3.1), sharex=True, sharey=True,
     )  # fmt: skip
     entry = activations.get("relu")
@@ -243,11 +248,12 @@ def log_norms(logs: Mapping[int, Tensor], layers: int) -> Figure:
     return figure
 
 
-def spectra(values: Mapping[str, tuple[str, Dash, Tensor]]) -> Figure:
+def spectra(values: Mapping[str, tuple[str, Dash, Tensor]], finding: str) -> Figure:
     """Singular values of Jacobians [width], over their root mean square, by rank."""
+    width = len(next(iter(values.values()))[2])
     figure, ax = plots.axes(
-        "Of these, only tanh stretches all directions alike",
-        "singular values of a Jacobian of ten layers of width 200, over their root mean square\n"
+        finding,
+        f"singular values of a Jacobian of ten layers, width {width}, over their root mean square\n"
         "solid: orthogonal weights · dashed: Gaussian weights",
     )
     places = {"ReLU": (0.46, 1e-2), "sigmoid": (0.03, 3e-3), "tanh": (0.5, 2.6)}
@@ -292,6 +298,10 @@ def explored(measured: Tensor, predicted: Tensor, activation: str, title: str) -
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("size of dL/dz")
     return figure
+
+
+def _networks(curves: Sequence[Curve]) -> int:
+    return curves[0].measured.shape[1]
 
 
 def _draw(ax: Axes, curves: Sequence[Curve]) -> None:

@@ -427,6 +427,6 @@ def _units(ax: Axes, on: Tensor) -> None:
         edges = np.repeat(np.arange(len(on) + 1) - 0.5, 2)[1:-1]
         edges = edges + np.tile([1e-3, -1e-3], len(on))
         across = np.arange(on.shape[1])
-        with mpl.rc_context({"hatch.color": "white", "hatch.linewidth": 0.5}):
+        with plots.style({"hatch.color": "white", "hatch.linewidth": 0.5}):
             ax.contourf(across, edges, hatched, levels=[0.5, 1.5], colors="none", hatches=["////"])
     ax.grid(visible=False)

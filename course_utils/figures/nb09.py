@@ -46,7 +46,7 @@ def _is_card(claim: dict[Any, Any]) -> bool:
     return str(claim["id"]).startswith("C")
 
 
-def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str]) -> Figure:
+def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str], finding: str) -> Figure:
     """Test accuracy of each activation (columns setting, activation, seed, test_accuracy), a panel per setting.
 
     Dots are seeds, each at the rate that ``best`` (columns setting, activation, mean) found; the bar is their mean;
@@ -54,7 +54,7 @@ def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str]) -> F
     """
     names = list(dict.fromkeys(table["setting"]))
     figure, row = plots.axes(
-        "All within a few hundredths, with either technique",
+        finding,
         "test accuracy after tuning · dots: seeds · bar: their mean · grey line: ReLU's mean",
         columns=len(names), size=(7.2, 3.6), sharey=True,
     )  # fmt: skip

@@ -27,11 +27,11 @@ def draw(ax: Axes, x: float, y: float, name: str, verdict: str, faint: bool = Fa
     from matplotlib.patches import FancyBboxPatch
 
     ink = "white" if verdict in ("holds", "fails") else plots.INK
-    ax.add_artist(  # add_patch would reckon with the data limits, which nobody asks for here
-        FancyBboxPatch(
+    with plots.style():
+        tile = FancyBboxPatch(
             (x, y - 0.38), 0.86, 0.76, boxstyle="round,pad=0,rounding_size=0.08",
             fc=COLOURS[verdict], ec="0.55", lw=0.8, alpha=0.25 if faint else 1,
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+    ax.add_artist(tile)  # add_patch would reckon with the data limits, which nobody asks for here
     text = f"{name} {MARKS[verdict]}".strip()
     ax.text(x + 0.43, y, text, ha="center", va="center", fontsize=8, color="0.55" if faint else ink)

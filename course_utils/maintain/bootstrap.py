@@ -1,8 +1,8 @@
 """The one first cell that all notebooks share, and the one place that knows its text.
 
 In Colab a notebook arrives alone, so its first cell fetches the rest of the course. Everywhere else
-the cell only puts the folder above the notebook on the path. It installs nothing and prints nothing,
-and may be run again at any time. `publish` stamps the repository's name into it.
+the cell only puts the folder above the notebook at the head of the path, and names
+what is in the way. It installs nothing, prints nothing, and may be run again at any time. `publish` stamps the repository's name into it.
 
 GOMP_SPINCOUNT has to be set before torch is imported: by default a thread of torch that waits for another one
 (GNU's OpenMP, on Linux) keeps its processor busy, and where two other programs want the processors, too,
@@ -19,12 +19,13 @@ FIRST_LINE = "# On Colab, fetch the course; anywhere else, only find course_util
 _TEMPLATE = (
     FIRST_LINE
     + """
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads then wait without keeping others from work
+spin = os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads wait, and keep none from work
 REPOSITORY, BRANCH = "%REPOSITORY%", "%BRANCH%"
 if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
     if REPOSITORY == "OWNER/REPO":
@@ -37,7 +38,15 @@ if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
             why = f"Is it public, is the name right, is there a network? git says: {answer.stderr.strip()}"
             raise RuntimeError(f"Cannot fetch {url} (branch {BRANCH}). {why}")
     os.chdir(Path(folder, "notebooks"))
-sys.path[:0] = {str(Path.cwd().parent)}.difference(sys.path)  # at its head, once"""
+root = str(Path.cwd().parent)
+sys.path[:] = [root, *(place for place in sys.path if place != root)]  # at its head, once
+found = importlib.util.find_spec("course_utils")
+if not (found and Path(found.origin or root).with_name("maintain").is_dir()):
+    instead = f"{found.origin} is another package of that name" if found else f"{root} holds none"
+    advice = "Get all of it from where this notebook is from, open its folder notebooks, restart the kernel."
+    raise ModuleNotFoundError(f"The notebook needs the course's package course_utils: {instead}. {advice}")
+if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+    shell.ast_node_interactivity = "last_expr"  # a cell shows its last value alone, as in the stored outputs"""
 )
 
 _OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
