@@ -8,6 +8,7 @@ same for every input, and no gradient passes. N networks, depth hidden layers, w
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import torch
@@ -212,6 +213,7 @@ def follow(
     """
     start: list[Firing] = []
     seen: list[Tensor] = []
+    options: dict[str, Any] = {"momentum": momentum} if optimiser == "sgd" else {}
 
     def look(now: Networks, epoch: int) -> None:
         seen.append(units.firing(now, data.images).dead if epoch else start[0].dead)
@@ -228,7 +230,7 @@ def follow(
         prepare=lambda fresh: start.append(_at_init(fresh, data.images)),
         watch=look if watch else None,
         optimiser=optimiser,
-        **({"momentum": momentum} if optimiser == "sgd" else {}),
+        **options,
     )
     networks = found.networks
     firing = units.firing(networks, data.images)
