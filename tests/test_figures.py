@@ -768,70 +768,56 @@ def nb03_explored__blown_up() -> Figure:
 @drawing
 def nb04_patterns() -> Figure:
     h = wave(6, 5, low=-0.5, high=0.8)
-    return nb04.patterns({"sigmoid": torch.sigmoid(h), "ReLU": h.relu()})
+    return nb04.patterns({"sigmoid": torch.sigmoid(h), "ReLU": h.relu()}, "A finding", "how")
 
 
 @drawing
 def nb04_at_init() -> Figure:
-    return nb04.at_init(wave(7, 4, low=0.4, high=0.6), line(0.02, 0.08, 4))
+    return nb04.at_init(wave(7, 4, low=0.4, high=0.6), line(0.02, 0.08, 4), "A finding", "how")
 
 
 @drawing
 def nb04_shifted() -> Figure:
-    return nb04.shifted(line(-2, 2, 9), line(0.95, 0.05, 9), [-1, 0.5], wave(2, 3))
+    return nb04.shifted(line(-2, 2, 9), line(0.95, 0.05, 9), [-1, 0.5], wave(2, 3), "A finding", "how")
 
 
 @drawing
 def nb04_after_training() -> Figure:
     zeros = {1: wave(3, 2), 3: wave(3, 2, start=2)}
     zeros[3][2, 1] = zeros[1][1] = NAN
-    return nb04.after_training([0.01, 0.05, 0.2], zeros, {1: wave(3, 2, high=0.3), 3: wave(3, 2, high=0.2)})
+    return nb04.after_training(
+        [0.01, 0.05, 0.2], zeros, {1: wave(3, 2, high=0.3), 3: wave(3, 2, high=0.2)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb04_during_training() -> Figure:
     return nb04.during_training(
-        {"ReLU": wave(4, 3, low=0.4), "L1": wave(4, 3, low=0.42), "L2": wave(4, 3, low=0.7)}
+        {"ReLU": wave(4, 3, low=0.4), "L1": wave(4, 3, low=0.42), "L2": wave(4, 3, low=0.7)},
+        "A finding",
+        "how",
     )
 
 
 @drawing
 def nb04_during_training__one() -> Figure:
-    return nb04.during_training({"ReLU": wave(4, 3, low=0.4)})
+    return nb04.during_training({"ReLU": wave(4, 3, low=0.4)}, "A finding", "how")
 
 
 @drawing
 def nb04_firing() -> Figure:
     on = wave(16, low=0.03, high=0.97)
-    return nb04.firing({"a": on, "b": torch.where(on > 0.4, on, 0.0)})
-
-
-PENALTIES = [0, 1e-5, 3e-5, 1e-4, 2e-4]
+    return nb04.firing({"a": on, "b": torch.where(on > 0.4, on, 0.0)}, "A finding", "how")
 
 
 @drawing
 def nb04_accuracy() -> Figure:
-    rows = [
-        (l1, rate, 0.4 + 2e3 * l1 + 0.5 * rate + 0.01 * seed, 0.85 - 600 * l1 - 0.02 * seed - rate / 10)
-        for l1 in PENALTIES
-        for rate in (0.05, 0.1)
-        for seed in range(2)
-    ]
-    table = pd.DataFrame(rows, columns=["l1", "learning_rate", "zeros", "test_accuracy"])
-    dense = pd.DataFrame(
-        [("sigmoid", 0.80), ("sigmoid", 0.83), ("tanh", 0.84), ("tanh", 0.87)],
-        columns=["activation", "test_accuracy"],
-    )
-    return nb04.accuracy(table, dict(zip(PENALTIES, (0.1, 0.05, 0.05, 0.1, 0.05), strict=True)), dense)
-
-
-@drawing
-def nb04_accuracy__low() -> Figure:
-    rows = [(l1, 0.1, 0.5, 0.01) for l1 in PENALTIES]
-    table = pd.DataFrame(rows, columns=["l1", "learning_rate", "zeros", "test_accuracy"])
-    return nb04.accuracy(
-        table, dict.fromkeys(PENALTIES, 0.1), pd.DataFrame({"activation": ["gelu"], "test_accuracy": [0.9]})
-    )
+    sparse = {
+        arm: (wave(3, low=low, high=low + 0.1), wave(3, low=0.9 - low, high=1 - low))
+        for arm, low in {"ReLU": 0.4, "ReLU, L1 0.1": 0.6, "9 kept": 0.75}.items()
+    }
+    dense = {"tanh": wave(2, low=0.7, high=0.8), "a straight line": wave(2, low=0.6, high=0.7)}
+    return nb04.accuracy(sparse, dense, "A finding", "how")
 
 
 def speeds(low: float, high: float) -> pd.DataFrame:
@@ -847,13 +833,15 @@ def nb04_race() -> Figure:
     panels = {"batch 1": speeds(0.0, 0.9), "batch 256": speeds(0.5, 0.99), "batch 64": speeds(0.51, 0.79)}
     even = {"CSR": 0.7, "CSR + conversion": 0.9, "gather": 0.95}
     all_even = {"batch 1": even, "batch 256": even | {"CSR": 0.5}, "batch 64": even}
-    return nb04.race(panels, all_even, (0.55, 0.65), [(0.6, 1.2), (0.7, 1.5)])
+    return nb04.race(panels, all_even, (0.55, 0.65), "A finding", "how", [(0.6, 1.2), (0.7, 1.5)])
 
 
 @drawing
 def nb04_race__no_layer() -> Figure:
     even = dict.fromkeys(nb04.WAYS, 0.7)
-    return nb04.race({"a": speeds(0.2, 0.9), "b": speeds(0.3, 0.8)}, {"a": even, "b": even}, (0.5, 0.6))
+    return nb04.race(
+        {"a": speeds(0.2, 0.9), "b": speeds(0.3, 0.8)}, {"a": even, "b": even}, (0.5, 0.6), "A finding", "how"
+    )
 
 
 @drawing
@@ -864,13 +852,13 @@ def nb04_brain() -> Figure:
         "cortex, bounded": (0.01, 0.1, "cortex"),
         "paper": (0.002, 0.5, "paper"),
     }
-    return nb04.brain(rows)
+    return nb04.brain(rows, "A finding", "how")
 
 
 @drawing
 def nb04_explored() -> Figure:
     z = line(-4, 4, 33)
-    return nb04.explored(z, bell(z) / 2.5, z <= -0.5, "relu", "A share")
+    return nb04.explored(z, bell(z) / 2.5, z <= -0.5, "relu", "A share", "how")
 
 
 def units(depth: int = 4, width: int = 8) -> Tensor:
@@ -879,13 +867,13 @@ def units(depth: int = 4, width: int = 8) -> Tensor:
 
 @drawing
 def nb05_opening() -> Figure:
-    return nb05.opening({"default": units(), "He": wave(4, 8)})
+    return nb05.opening({"default": units(), "He": wave(4, 8)}, "A finding", "how")
 
 
 @drawing
 def nb05_gates() -> Figure:
     on = wave(6, 5) > 0.5
-    return nb05.gates({"a": on, "b": on & (torch.arange(5) > 1)})
+    return nb05.gates({"a": on, "b": on & (torch.arange(5) > 1)}, "A finding", "how")
 
 
 def law(depth: int, count: int = 8) -> list[float]:
@@ -899,7 +887,7 @@ def born(*depths: int) -> Figure:
     found[depths[0]][2] = (0.0, 0.0, 0.01)
     found[depths[1]][2] = (0.01, 0.0, 0.05)
     constant = [(0.9, 0.8, 1.0), (0.05, 0.0, 0.4), (0.0, 0.0, 0.1)]
-    return nb05.born_dead([1, 3, 5], {d: law(d) for d in depths}, found, constant)
+    return nb05.born_dead([1, 3, 5], {d: law(d) for d in depths}, found, constant, "A finding", "how")
 
 
 @drawing
@@ -915,25 +903,28 @@ def nb05_born_dead__three() -> Figure:
 @drawing
 def nb05_by_layer() -> Figure:
     names = ("PyTorch's default", "weights × √6", "biases × 0", "batch norm")
-    return nb05.by_layer({name: wave(2, 5, high=0.5, start=i) for i, name in enumerate(names)})
+    return nb05.by_layer(
+        {name: wave(2, 5, high=0.5, start=i) for i, name in enumerate(names)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb05_by_images_and_depth() -> Figure:
     shares = {"PyTorch's default": wave(3, 2), "biases × 0": wave(3, 2, high=0.3)}
     deeper = {"PyTorch's default": wave(2, 3), "biases × 0": wave(2, 3, high=0.3)}
-    return nb05.by_images_and_depth([10, 100, 2000], shares, [5, 20], deeper)
+    return nb05.by_images_and_depth([10, 100, 2000], shares, [5, 20], deeper, "A finding", "how")
 
 
 @drawing
 def nb05_by_bias() -> Figure:
     rows = [
-        (arm, bias, 0.1 * place - bias / 8 + 0.02 * seed, 0.8 + bias / 5 - 0.03 * seed)
-        for place, arm in enumerate(("ReLU", "leaky 0.01", "ELU"))
+        (arm, bias, 0.8 + bias / 5 - 0.03 * seed - place / 9)
+        for place, arm in enumerate(("ReLU", "leaky ReLU, leak 0.3", "ELU"))
         for bias in (-1.0, -2.0)
         for seed in range(2)
     ]
-    return nb05.by_bias(pd.DataFrame(rows, columns=["arm", "bias", "off_side", "accuracy"]))
+    table = pd.DataFrame(rows, columns=["arm", "bias", "accuracy"])
+    return nb05.by_bias({"80 steps": table, "800 steps": table[table.arm == "ReLU"]}, "A finding", "how")
 
 
 def fates() -> pd.DataFrame:
@@ -960,7 +951,7 @@ def fates() -> pd.DataFrame:
 
 @drawing
 def nb05_rates() -> Figure:
-    return nb05.rates(fates())
+    return nb05.rates(fates(), 2.0, "A finding", "how")
 
 
 @drawing
@@ -970,7 +961,9 @@ def nb05_rates__many() -> Figure:
         for m in (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
         for rate in (0.1, 0.2, 0.4)
     ]
-    return nb05.rates(pd.DataFrame(rows, columns=["momentum", "learning_rate", "dead", "fate"]))
+    return nb05.rates(
+        pd.DataFrame(rows, columns=["momentum", "learning_rate", "dead", "fate"]), 2.0, "A finding", "how"
+    )
 
 
 @drawing
@@ -983,18 +976,26 @@ def nb05_cures() -> Figure:
         for seed in range(3)
         for gone in [rate > 0.3 and seed < place]
     ]  # fmt: skip
-    return nb05.cures(pd.DataFrame(rows, columns=["arm", "learning_rate", "off_side", "accuracy", "fate"]))
+    return nb05.cures(
+        pd.DataFrame(rows, columns=["arm", "learning_rate", "off_side", "accuracy", "fate"]),
+        "A finding",
+        "how",
+    )
 
 
 @drawing
 def nb05_turnover() -> Figure:
     panels = {"momentum 0": ([30, 12, 5], [0, 4, 3]), "momentum 0.9": ([50, 40, 9], [2, 8, 9])}
-    return nb05.turnover({name: (torch.tensor(a), torch.tensor(b)) for name, (a, b) in panels.items()})
+    return nb05.turnover(
+        {name: (torch.tensor(a), torch.tensor(b)) for name, (a, b) in panels.items()}, "A finding", "how"
+    )
 
 
 def cells(row: int, column: int, on: Tensor) -> Figure:
     dead = torch.tensor([[0.1, 0.6, 0.05], [0.3, NAN, 0.5]], dtype=torch.float64)
-    return nb05.explored([-1.5, 0.0], [0.1, 0.4, 0.8], dead, 0.9 - dead, (row, column), on)
+    return nb05.explored(
+        [-1.5, 0.0], [0.1, 0.4, 0.8], dead, 0.9 - dead, (row, column), on, "A finding", "how"
+    )
 
 
 @drawing
@@ -1390,12 +1391,10 @@ def test_the_file_is_what_would_be_written(stored: dict[str, Plain]) -> None:
     "draw",
     [
         lambda: nb02.gates(wave(2, 9), wave(3, 9), "A finding"),
-        lambda: nb04.accuracy(pd.DataFrame({"l1": [0], "learning_rate": [0.1], "zeros": [0.5], "test_accuracy": [0.8]}),
-                              {0: 0.1}, pd.DataFrame({"activation": ["gelu"], "test_accuracy": [0.9]})),
-        lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}),
+        lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}, "A finding", "how"),
         lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}, "", ""),
     ],
-    ids=["gates", "accuracy", "by_images_and_depth", "shares"],
+    ids=["gates", "by_images_and_depth", "shares"],
 )  # fmt: skip
 def test_nothing_is_left_out_in_silence(draw: Callable[[], Figure]) -> None:
     with pytest.raises(ValueError, match=r"zip\(\) argument"):

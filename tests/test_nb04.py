@@ -105,12 +105,16 @@ def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_figures_draw() -> None:
     some = torch.rand(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert plots.picture(nb04.patterns({"a": (some > 0.5).double(), "b": some})).png
-    assert plots.picture(nb04.at_init(some, torch.full((4,), 0.05, dtype=torch.float64))).png
+    assert plots.picture(nb04.patterns({"a": (some > 0.5).double(), "b": some}, "A finding", "how")).png
+    assert plots.picture(
+        nb04.at_init(some, torch.full((4,), 0.05, dtype=torch.float64), "A finding", "how")
+    ).png
     biases = torch.linspace(-2, 2, 9)
-    assert plots.picture(nb04.shifted(biases, torch.linspace(1, 0, 9), [-1, 1], some[:2])).png
-    assert plots.picture(nb04.during_training({"ReLU": some, "ReLU, L1": some})).png
-    assert plots.picture(nb04.firing({"a": some[:, 0], "b": some[:, 1] * 0})).png
+    assert plots.picture(
+        nb04.shifted(biases, torch.linspace(1, 0, 9), [-1, 1], some[:2], "A finding", "how")
+    ).png
+    assert plots.picture(nb04.during_training({"ReLU": some, "ReLU, L1": some}, "A finding", "how")).png
+    assert plots.picture(nb04.firing({"a": some[:, 0], "b": some[:, 1] * 0}, "A finding", "how")).png
 
 
 def test_explorer_draws_quickly() -> None:
@@ -119,7 +123,7 @@ def test_explorer_draws_quickly() -> None:
     for _ in range(2):
         start = time.process_time()
         assert plots.picture(
-            nb04.explored(z, torch.exp(-(z**2) / 2), z <= 0, "relu", "Half are zero"), quick=True
+            nb04.explored(z, torch.exp(-(z**2) / 2), z <= 0, "relu", "Half are zero", "how"), quick=True
         ).png
         spent.append(time.process_time() - start)
     assert min(spent) < 0.25
