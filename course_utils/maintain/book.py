@@ -208,8 +208,9 @@ def _chapters(read: dict[str, Any]) -> str:
 
 def _verdicts(cards: dict[str, tuple[str, claims.Card]]) -> str:
     counts = Counter(card.verdict for _, card in cards.values())
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS if counts[verdict])
-    return f"{len(cards)} cards: {told}"
+    verbs = {"holds": "hold", "fails": "fail", "depends": "depend", "unproven": "stay unproven"}
+    told = ", ".join(f"{counts[verdict]} {verb}" for verdict, verb in verbs.items() if counts[verdict])
+    return f"of {len(cards)} claims and slips {told}"
 
 
 def _sections(notebook: Any) -> Iterator[tuple[str, str, str]]:
@@ -307,7 +308,8 @@ def export(root: Path, target: Path, jobs: int | None = None) -> None:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised.
     """
-    package = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((root / "course_utils").rglob("*.py"))))
+    rooms = [room for room in sorted((root / "course_utils").rglob("*.py")) if room.parent.name != "maintain"]
+    package = hashlib.sha256(b"".join(room.read_bytes() for room in rooms))
     have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(jobs or have) as pool:
         paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
