@@ -39,10 +39,13 @@ CALL = re.compile(r"\bexplorer\(")
 CLAIM = re.compile(r"\b[CE]\d{1,2}\b")
 NAMED = re.compile(r"arXiv:\d|\b(?:AISTATS|CVPR|ICCV|ICLR|ICML|JMLR|NeurIPS|NIPS|PMLR|Nature|Science)\b")
 HARVEST = """
-for _one in [one for one in globals().copy().values() if type(one).__name__ == "Explorer"][:]:
-    if not hasattr(_one, "_written"):
-        object.__setattr__(_one, "_written", True)
-        _one.export(__import__("pathlib").Path({folder!r}))
+from pathlib import Path as _Path
+from course_utils.explore import Explorer as _Explorer
+_written = globals().get("_written", [])
+for _one in list(globals().values()):
+    if isinstance(_one, _Explorer) and _one not in _written:
+        _written.append(_one)
+        _one.export(_Path({folder!r}))
 """
 
 
@@ -53,7 +56,7 @@ def main(still: bool = False) -> int:
         if not still:
             export(ROOT, explorers)
         pages = build(ROOT, ROOT / "build" / "book", None if still else explorers)
-    except (CellExecutionError, RuntimeError, OSError) as error:
+    except (CellExecutionError, RuntimeError, OSError, ValueError) as error:
         print(f"Error: no book: {error}", file=sys.stderr)
         return 1
     print(f"{len(pages)} pages in build/book; open build/book/index.html")
