@@ -50,6 +50,7 @@ def course(tmp_path: Path) -> Path:
         cell("code", "s2", "1 < 2", outputs=[shown(image_png=PNG, text_plain="words")]),
         cell("code", "s3", "answer = 2 < 3", **hidden, outputs=[shown(text_plain="the solution passes")]),
         cell("code", "s4", EXPLORE, outputs=[shown(image_png=PNG, text_plain="a 2")]),
+        cell("code", "s7", "formulas", outputs=[shown(text_markdown="| a |\n| --- |\n| $y$ |", text_plain="<Markdown>")]),
         cell("code", "s5", "show", outputs=[shown(text_html=table, text_plain="C13")]),
         cell("markdown", "s6", "% of what?\n\n## Glossary\n\n| a | b |\n| --- | --- |\n| $z$ | $\\sigma'$ |\n\n$$x$$"),
     ]  # fmt: skip
@@ -211,7 +212,7 @@ def test_the_built_pages(course: Path, explorers: Path) -> None:
     assert 'href="https://arxiv.org/abs/1706.02515"' in start
     assert "<p>% of what?</p>" in start, "what is a comment to MyST is text in JupyterLab"
     assert (
-        start.count("<math") == 4
+        start.count("<math") == 5
         and 'display="block"' in start
         and "<mo>&#x02032;</mo>" in start
         and "MathJax" not in start
