@@ -7,7 +7,7 @@ PY       := $(BIN)/python
 READY    := $(VENV)/.ready
 PINS     := .ci/constraints.txt
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
-CODE     := course_utils data tests notebooks
+CODE     := course_utils data tests notebooks docs
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 # The first Python on the path that is new enough; name another with PYTHON=...
@@ -118,5 +118,5 @@ publish:
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find course_utils data tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find course_utils data tests notebooks docs -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
