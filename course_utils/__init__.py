@@ -13,7 +13,7 @@ the finding that it asserts to a figure.
     measuring:  theory measure saturation training steps units clock
     drawing:    plots sketch
     material:   networks data claims
-    tools:      activations checks machine progress
+    tools:      activations checks machine progress where
 """
 
 import importlib.util

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -89,6 +88,8 @@ def softmax_regression(
                     seen = judge.images @ torch.cat(weights) + torch.cat(biases)
                     found.append((seen.argmax(2) == judge.labels).double().mean(1).view(len(rates), -1))
         return torch.stack(found)
+
+    import pandas as pd
 
     with machine.threads(1):
         tried = fit(rates, tuning_seeds, held_back)[-1]

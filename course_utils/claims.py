@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from course_utils import where
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,7 +41,6 @@ __all__ = [
     "to_the_left",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
 VERDICTS = ("holds", "fails", "depends", "unproven")
 
 
@@ -92,10 +93,10 @@ def register(path: Path | None = None) -> dict[str, Claim]:
         ValueError: not TOML, no row, a doubled id, an unknown verdict or kind, a missing or unknown field, not one year
             for each name, an asker who is not in ``who``; the message names the row.
     """
-    path = path or ROOT / "data" / "claims.toml"
+    path = path or where.stored("claims.toml")
     if not path.is_file():
         raise FileNotFoundError(
-            f"the register of claims is missing: {path.name}; get it back with git checkout -- data"
+            f"the register of claims is missing: {path}; get it back with git checkout -- data, or from {where.home()}"
         )
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -288,7 +289,9 @@ def _read(text: str, where: str) -> Card:
 
 
 def scoreboard(folder: Path | None = None) -> pd.DataFrame:
-    """All stored cards as a table with the columns id, verdict, figure, notebook, in the register's order.
+    """All stored cards as a table with the columns id, verdict, figure, against, notebook, in the register's order.
+
+    ``against``: for a claim that depends, the conditions that did not hold, which is what it depends on; else nothing.
 
     Args:
         folder: where the notebooks are; default: the course's own. A claim judged twice is an error: one home each.
@@ -299,7 +302,7 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    folder = folder or ROOT / "notebooks"
+    folder = folder or where.ROOT / "notebooks"
     claims = register()
     rows: dict[str, dict[str, str]] = {}
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
@@ -323,10 +326,31 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
                 "id": card.id,
                 "verdict": card.verdict,
                 "figure": card.figure,
+                "against": "; ".join(card.fails) if card.verdict == "depends" else "",
                 "notebook": notebook.stem,
             }
     ordered = [rows[name] for name in claims if name in rows]
-    return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "notebook"])
+    return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "against", "notebook"])
+
+
+def hinges(folder: Path | None = None) -> pd.DataFrame:
+    """The rows whose verdict hangs on one condition: left out, the others give another verdict.
+
+    Columns id, verdict, condition (the one it hangs on), without (the verdict that the others give), in the order of
+    the notebooks. A card with a single condition hangs on nothing that could be left out.
+    """
+    import pandas as pd
+
+    folder, claims, rows = folder or where.ROOT / "notebooks", register(), []
+    for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        for card in cards(notebook):
+            conditions = dict.fromkeys(card.holds, True) | dict.fromkeys(card.fails, False)
+            for name in conditions if len(conditions) > 1 else ():
+                others = {other: held for other, held in conditions.items() if other != name}
+                without = derive(others, claims[card.id].verdict)
+                if without != card.verdict:
+                    rows.append([card.id, card.verdict, name, without])
+    return pd.DataFrame(rows, columns=["id", "verdict", "condition", "without"])
 
 
 def overview(folder: Path | None = None) -> pd.DataFrame:
