@@ -19,7 +19,7 @@ STEP, GROWTH = theory.gradient_factor("relu", "pytorch"), theory.batch_norm_grow
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -35,13 +35,13 @@ WRONG = [
     ("9.1", "a", "Second"), ("9.1", "b", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
     ("9.2", 0.408, "Twenty of them multiply"), ("9.2", 8.16, "do not add up"), ("9.2", 3, "below 1"),
     ("9.2", 1e-5, "power of 20"), ("9.2", 1.26 * STEP**20, "power of 20"), ("9.2", 0.74 * STEP**20, "power of 20"),
-    ("9.2", 0, "power of 20"), ("9.2", -1e-8, "power of 20"), ("9.2", STEP**21, "count the steps"),
+    ("9.2", 0, "too small"), ("9.2", -1e-8, "power of 20"), ("9.2", STEP**21, "count the steps"),
     ("9.2", 1.24 * STEP**19, "count the steps"), ("9.2", 0.76 * STEP**19, "count the steps"),
     ("9.2", 1.24 * STEP**21, "count the steps"), ("9.2", 0.76 * STEP**21, "count the steps"),
     ("9.2", 1.26 * STEP**19, "power of 20"), ("9.2", 0.74 * STEP**19, "power of 20"), ("9.2", 1.26 * STEP**21, "power of 20"),
     ("9.2", 0.74 * STEP**21, "power of 20"), ("9.2", 0.9, "power of 20"), ("9.2", 1, "below 1"), ("9.2", 1.5, "below 1"),
     ("9.2", 8.9, "below 1"), ("9.2", 7.4, "below 1"), ("9.2", 0.40825**19, "count the steps"),
-    ("9.3", 0, "power of 29"), ("9.3", -0.5, "power of 29"), ("9.3", 1, "power of 29"), ("9.3", 0.9, "it grows"),
+    ("9.3", 0, "too small"), ("9.3", -0.5, "power of 29"), ("9.3", 1, "too small"), ("9.3", 0.9, "it grows"),
     ("9.3", 2, "power of 29"), ("9.3", 1.04 * GROWTH**30, "29 steps"), ("9.3", 1.06 * GROWTH**30, "power of 29"),
     ("9.3", 0.96 * GROWTH**30, "29 steps"), ("9.3", 1.06 * GROWTH**29, "power of 29"),
     ("9.3", 0.93 * GROWTH**29, "power of 29"), ("9.3", 0.94 * 258.2, "power of 29"), ("9.3", 1.06 * 258.2, "power of 29"),
@@ -51,7 +51,8 @@ WRONG = [
     ("9.3", 10, "power of 29"), ("9.3", 1 / 55, "it grows"), ("9.3", 258, "ReLU's"),
     ("9.4", "relu", "function is asked for"), ("9.4", lambda d, r, n: "relu", "explodes"),
     ("9.4", lambda d, r, n: "sigmoid", "vanishes"), ("9.4", lambda d, r, n: "identity", "one linear layer"),
-    ("9.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("9.4", lambda d: "relu", "TypeError"),
+    ("9.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("9.4", lambda d, r, n: object(), "gives <object object>, which"),
+    ("9.4", lambda d: "relu", "TypeError"),
 ]  # fmt: skip
 
 

@@ -1,24 +1,12 @@
 """Checks of notebook 09, Verdict."""
 
-from collections.abc import Callable
 from typing import Any
 
 from course_utils import activations, theory
-from course_utils.exercises import Exercise, Off, number, option
+from course_utils.exercises import Exercise, Off, number
+from course_utils.exercises.answers import Unread, attempt, letter, shown
 
 __all__ = ["EXERCISES"]
-
-
-def _whose(answer: Any) -> None:
-    letter = option(answer, "abcd")
-    if letter == "a":
-        raise Off("Second: several of that answer's claims are right only under conditions it does not name.")
-    if letter == "b":
-        raise Off(
-            "Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list."
-        )
-    if letter == "d":
-        raise Off("Half of what the comments say holds; but somebody who wrote more is right more often.")
 
 
 def _default(answer: Any) -> None:
@@ -32,7 +20,9 @@ def _default(answer: Any) -> None:
     if abs(value / factor**19 - 1) < 0.25 or abs(value / factor**21 - 1) < 0.25:
         raise Off("Nearly: count the steps again, 20 are asked for.")
     if abs(value / factor**20 - 1) > 0.25:
-        raise Off("√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.")
+        raise Off(
+            f"It is not {value:.3g}: that is too {'small' if value < factor**20 else 'large'} (good to a quarter)."
+        )
 
 
 def _growth(answer: Any) -> None:
@@ -48,12 +38,16 @@ def _growth(answer: Any) -> None:
     if abs(value / factor ** (2 * 29) - 1) < 0.02:
         raise Off("That is the factor of the squared gradient; its root is asked for.")
     if abs(value / factor**29 - 1) > 0.05:
-        raise Off("theory.batch_norm_growth gives the factor of one layer; raise it to the power of 29.")
+        raise Off(
+            f"It is not {value:.3g}: that is too {'small' if value < factor**29 else 'large'} (good to 5 %)."
+        )
 
 
 def _advice(answer: Any) -> None:
     if not callable(answer):
-        raise Off(f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ...")
+        raise Unread(
+            f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ..."
+        )
     for depth, residual, norm in (
         (5, False, "none"),
         (5, False, "batch"),
@@ -70,24 +64,50 @@ def _advice(answer: Any) -> None:
     _known(answer, 30, True, "layer")
 
 
-def _known(advise: Callable[..., Any], depth: int, residual: bool, norm: str) -> str:
+def _known(advise: Any, depth: int, residual: bool, norm: str) -> str:
     """What the reader's function advises for one case, if it is the name of a nonlinear activation."""
     call = f"depth={depth}, residual={residual}, norm={norm!r}"
-    try:
-        name = advise(depth, residual, norm)
-    except Exception as error:  # the reader's own function may fail in any way
-        raise Off(f"Called with {call} the function fails: {type(error).__name__}: {error}") from None
-    if not isinstance(name, str) or name not in activations.names():
-        known = ", ".join(activations.names())
-        raise Off(f"For {call} it gives {name!r}, which the registry does not know; it knows {known}.")
-    if name == "identity":
-        raise Off("The identity keeps every gradient, but a stack of linear layers is one linear layer.")
-    return name
+
+    def read(name: Any) -> str:
+        if not isinstance(name, str) or name not in activations.names():
+            known = ", ".join(activations.names())
+            raise Off(
+                f"For {call} it gives {shown(name)}, which the registry does not know; it knows {known}."
+            )
+        if name == "identity":
+            raise Off("The identity keeps every gradient, but a stack of linear layers is one linear layer.")
+        return name
+
+    return attempt([(call, lambda: advise(depth, residual, norm))], read)
 
 
 EXERCISES = {
-    "9.1": Exercise(_whose, "The table below the figure has the counts."),
-    "9.2": Exercise(_default, "√⅓ · √½ per layer: about 1.7 · 10⁻⁸ is left after 20 layers of ReLU."),
-    "9.3": Exercise(_growth, "Tens, where ReLU's grows by hundreds and the sigmoid's by about 1.6 in all."),
-    "9.4": Exercise(_advice, "By theory its gradient keeps its size in all cases asked for."),
+    "9.1": Exercise(
+        letter(
+            a="Second: several of that answer's claims are right only under conditions it does not name.",
+            b="Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list.",
+            d="Half of what the comments say holds; but somebody who wrote more is right more often.",
+        ),
+        "The table below the figure has the counts.",
+        "Who made many claims, and named their conditions?",
+        "Count for each how many of their claims hold as they stand; the table below does so, too.",
+    ),
+    "9.2": Exercise(
+        _default,
+        "√⅓ · √½ per layer: about 1.7 · 10⁻⁸ is left after 20 layers of ReLU.",
+        "The factors of the layers multiply.",
+        "√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.",
+    ),
+    "9.3": Exercise(
+        _growth,
+        "Tens, where ReLU's grows by hundreds and the sigmoid's by about 1.6 in all.",
+        "One factor per step, and the steps multiply.",
+        "theory.batch_norm_growth gives the factor of one layer; raise it to the power of 29.",
+    ),
+    "9.4": Exercise(
+        _advice,
+        "By theory its gradient keeps its size in all cases asked for.",
+        "Two cases, and one activation may pass in both: which factor is near 1 at depth 30, with batch norm?",
+        "Print theory.gradient_factor(name, 'he') and theory.batch_norm_growth(name) for every name, to the power of 30.",
+    ),
 }
