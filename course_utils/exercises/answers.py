@@ -379,7 +379,7 @@ class _Seen(TorchFunctionMode):
         self.names: set[str] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(getattr(func, "__name__", "").strip("_"))
+        self.names.add(getattr(func, "__name__", "").strip("_").removeprefix("special_"))
         return func(*args, **(kwargs or {}))
 
 

@@ -225,4 +225,48 @@ EXERCISES: dict[str, Exercise] = {
         "Find the z with e^z = 0.01, then ask which share of a Gaussian lies below it.",
     ),
 }
-"""The exercises of notebook 02 by number."""
+
+
+def _more_lost(answer: Any) -> None:
+    s = torch.tensor([1.0, 4.0, 10.0, 1.0, 1.0, 1.0, 4.0, 10.0], dtype=torch.float64)
+    m = torch.tensor([0.0, 0.0, 0.0, 2.0, 4.0, -2.0, 3.0, -10.0], dtype=torch.float64)
+    relu, sigmoid = (saturation.gaussian_share(name, s, m) for name in ("relu", "sigmoid"))
+    right = relu > sigmoid
+    found = function(answer, s, m)
+    if found.shape != right.shape:
+        raise Off(f"For {len(s)} pairs (s, m) it should give {len(s)} answers; it gives {len(found)}.")
+    if not bool(((found == 0) | (found == 1)).all()):
+        raise Off("True or False is asked for, pair by pair.")
+    wrong = found.bool() != right
+    if bool(wrong.all()):
+        raise Off("The other way round: true is asked for where *ReLU* loses more.")
+    if torch.equal(found.bool(), s < EDGE / 0.6744897501960817):
+        raise Off("Right at mean 0, where that is the crossing of 2.5. The mean moves both shares.")
+    if bool(wrong.any()):
+        i = int(wrong.int().argmax())
+        raise Off(
+            f"At s = {s[i]:g}, m = {m[i]:g} ReLU loses {relu[i]:.2g} of its units and the sigmoid {sigmoid[i]:.2g}; "
+            f"this says {bool(found[i])}."
+        )
+
+
+NEW = {
+    "2.8": Exercise(
+        letter(
+            a="A million draws see a share of a few millionths. At scale 4 a quarter of the slopes is below 0.01.",
+            b="Other seeds would move the counts by their spread. Between none and half there is more than that.",
+            c="It is off where z is below 0, and that is half of a Gaussian of any scale.",
+        ),
+        "Whoever counts names the line: at 0.01 the sigmoid loses a quarter of its units at scale 4.",
+        "A count hangs on what is counted. Would it come out the same for 'slope below 0.01'?",
+        "Ask saturation.gaussian_share for the same scales, with threshold=0.001, 0.01 and 0.1.",
+    ),
+    "2.9": Exercise(
+        _more_lost,
+        "It hangs on scale *and* mean: a claim about one of them alone is true of some layers only.",
+        "Write down both shares for a Gaussian with scale s and mean m, and compare.",
+        "ReLU loses P(z < 0), the sigmoid P(|z| > 4.585). saturation.gaussian_share(name, s, m) has both.",
+    ),
+}
+"""Find the flaw, state the condition."""
+EXERCISES |= NEW

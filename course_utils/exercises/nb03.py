@@ -7,7 +7,7 @@ import torch
 
 from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import letter, near, slips
+from course_utils.exercises.answers import choice, compare, letter, near, slips
 
 __all__ = ["EXERCISES", "RELU6"]
 
@@ -79,7 +79,7 @@ def _offset(answer: Any) -> None:
     near(value, 4, 1e-6)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "3.1": Exercise(
         letter(
             a="At most a quarter per layer, and the weights do not make up for it: this one keeps least of all.",
@@ -125,3 +125,58 @@ EXERCISES = {
         "Try the gain of ReLU in theory.gradient_factor, and one above and one below it.",
     ),
 }
+
+
+def _least_gain(answer: Any) -> None:
+    d = torch.tensor([1.0, 5.0, 20.0, 100.0], dtype=torch.float64)
+    known = {
+        "That gain keeps all of it. A tenth is enough here: it may be smaller.": torch.full_like(d, 2**0.5),
+        "That is the factor per step. The gain makes up for the half that ReLU lets through, too.": 0.1 ** (1 / d),
+        "That is the gain's square. The gain is asked for.": 2 * 0.1 ** (2 / d),
+        "The factors multiply: the tenth is the d-th power of one factor.": 2**0.5 * (1 - 0.9 / d),
+        "That is what is left at a factor of a tenth per step.": 2**0.5 * 0.1**d,
+        "That is the largest gain at which it has not grown tenfold.": 2**0.5 * 10 ** (1 / d),
+        "ReLU's factor is gain / √2, not gain / 2.": 2 * 0.1 ** (1 / d),
+    }  # fmt: skip
+    compare(answer, 2**0.5 * 0.1 ** (1 / d), {"d": d}, known, 1e-3)
+
+
+NEW = {
+    "3.7": Exercise(
+        choice(
+            {
+                "arms": {
+                    "depth": "depth and depth over width grow together here; it cannot tell them apart.",
+                    "width": "width and depth over width move together here; it cannot tell them apart.",
+                    "both": "",
+                },
+                "gain": {
+                    "he": "",
+                    "pytorch": "the gradient then shrinks by a known factor per layer, and depth enters by that door, too.",
+                    "tuned": "a gain tuned for each depth varies with the depth: two knobs are turned at once.",
+                },
+                "measure": {
+                    "mean": "at He's init the mean square is level by design; what strays is the single network.",
+                    "spread": "",
+                    "accuracy": "training mixes in its rate, its data and its steps. The claim is about init.",
+                },
+                "budget": {
+                    "one": "one network has no spread.",
+                    "images": "many images share the weights of one network; its own luck is in all of them.",
+                    "networks": "",
+                },
+            }
+        ),
+        "Depth and width turned together and each alone, level on average, many networks: only the ratio can explain what strays.",
+        "What else changes with depth / width in each set of arms? And where would luck show?",
+        "Ask of each part: if the claim were false, could this experiment come out otherwise?",
+    ),
+    "3.8": Exercise(
+        _least_gain,
+        "√2 · 10^(−1/d): the deeper, the nearer to He's gain. The claim's condition is on the weights and on the depth.",
+        "What is the factor of one step at gain g, and what do d of them make?",
+        "(g/√2)^d is left. Set it equal to a tenth and solve for g.",
+    ),
+}
+"""Design the experiment, state the condition."""
+EXERCISES |= NEW

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import compare, letter, near, parts, share, slips
+from course_utils.exercises.answers import choice, compare, letter, near, parts, share, slips
 
 __all__ = ["EXERCISES"]
 
@@ -101,7 +101,7 @@ def _rows(answer: Any) -> None:
     compare(answer, zero**batch, {"share": zero, "batch": batch}, known, 1e-4, share=True)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "4.1": Exercise(
         letter(
             a="A zero does not pass itself on: the next layer adds up 64 terms of both signs, and begins anew.",
@@ -147,3 +147,47 @@ EXERCISES = {
         "It is off for image 1, and for image 2, and ... for image B. For 0.5 and 8: 1/256.",
     ),
 }
+
+
+NEW = {
+    "4.7": Exercise(
+        choice(
+            {
+                "arms": {
+                    "penalty": "a penalty makes activations small as well as zero; which of the two did it, it cannot tell.",
+                    "penalty and forced": "",
+                    "relu and sigmoid": "they differ in slope, mean and range as well as in zeros.",
+                },
+                "rates": {
+                    "one for all": "it suits one arm, and the others pay for it: the rate is confounded with the zeros.",
+                    "each on test": "chosen on the test images, the rate has seen what it is judged on.",
+                    "each on held-out": "",
+                },
+                "axis": {
+                    "strength": "a penalty's strength is a knob, not a share of zeros: the forced arm has none to set beside it.",
+                    "zeros": "",
+                    "dead": "a dead unit is off for all images; a zero is off for one.",
+                },
+                "seeds": {
+                    "one": "with one seed the arms differ by luck, too.",
+                    "best of five": "the best of five is the luckier arm, not the better one.",
+                    "five, paired": "",
+                },
+            }
+        ),
+        "At one share of zeros, and each at its own rate, what is left between the two arms is not the zeros.",
+        "What else does a penalty change, besides the number of zeros?",
+        "You need two ways to the same share of zeros, compared at that share, each with a fair chance.",
+    ),
+    "4.8": Exercise(
+        letter(
+            a="Where the zeros lie matters little to CSR: it keeps a column number for each value anyway.",
+            c="CSR holds any matrix. What is special about activations is that they change with every image.",
+            d="Both products are of the same type; another one for the dense product would only blur the ratio.",
+        ),
+        "Time what has to be done each time, at the share that the network has.",
+        "What would the network have to do for each batch before that product, and how many zeros does it have?",
+        "Write the whole time of the sparse way as a sum of two parts, and put a network's own share of zeros in.",
+    ),
+}
+"""Design the experiment, find the flaw."""

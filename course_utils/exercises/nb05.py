@@ -6,7 +6,7 @@ import torch
 
 from course_utils import theory
 from course_utils.exercises import Exercise, Off, function, number
-from course_utils.exercises.answers import letter, near, share, slips
+from course_utils.exercises.answers import compare, letter, near, share, slips
 
 __all__ = ["EXERCISES"]
 
@@ -91,7 +91,7 @@ def _drift(answer: Any) -> None:
     near(value, 9, 1e-2)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "5.1": Exercise(
         letter(
             a="The other two networks in the figure have the same ten layers.",
@@ -137,3 +137,36 @@ EXERCISES = {
         "Sum the geometric series 0.9 + 0.9² + 0.9³ + ...",
     ),
 }
+
+
+def _least_slope(answer: Any) -> None:
+    k = torch.tensor([1.0, 2.0, 4.0, 10.0], dtype=torch.float64)
+    known = {
+        "That is enough for one unit. Each further one multiplies by a once more.": torch.full_like(k, 0.01),
+        "The slopes multiply; they do not share the hundredth among them.": 0.01 / k,
+        "The slopes multiply; they do not add up.": 0.01 * k,
+        "That is what is left after k units of slope 0.01.": 0.01**k,
+        "That is what is lost of the slope; the slope is asked for.": 1 - 0.01 ** (1 / k),
+    }
+    compare(answer, 0.01 ** (1 / k), {"k": k}, known, 1e-3)
+
+
+NEW = {
+    "5.7": Exercise(
+        letter(
+            a="A leaky unit's zeros are rare whatever the line; that is the point: the count is 0 by its formula.",
+            b="More images would help the first sentence. They would not help the second.",
+            d="Four units in ten that are off for one batch are nothing strange; half are off for one image at init.",
+        ),
+        "Off on a batch is not dead, and a count that is 0 by definition shows no cure.",
+        "What is counted, and could the count for leaky ReLU have come out otherwise?",
+        "Take the two sentences one by one: is 'off on this batch' dead? Is 'never exactly 0' healthy?",
+    ),
+    "5.8": Exercise(
+        _least_slope,
+        "0.01^(1/k): a leak of 0.01 carries a gradient through one unit, not through ten.",
+        "What is left of a gradient after two units of slope a?",
+        "After k of them aᵏ is left. Set it equal to 0.01.",
+    ),
+}
+"""Find the flaw, state the condition."""

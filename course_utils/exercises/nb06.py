@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, function, number
-from course_utils.exercises.answers import letter, near, slips
+from course_utils.exercises.answers import choice, letter, near, slips
 
 __all__ = ["EXERCISES"]
 
@@ -108,7 +108,7 @@ def _shift(answer: Any) -> None:
         )
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "6.1": Exercise(
         letter(
             a="Notebook 03: a plain sigmoid network forgets its input after about a dozen layers.",
@@ -151,3 +151,46 @@ EXERCISES = {
         "E[σ(z)] is ½ by symmetry, and theory.moments('sigmoid').square is E[σ²].",
     ),
 }
+
+
+NEW = {
+    "6.7": Exercise(
+        choice(
+            {
+                "arms": {
+                    "relu and sigmoid": "they differ in growth, slope, mean and saturation; steps are one thing among many.",
+                    "with and without": "without batch norm the growth is gone, too: it cannot tell the steps from the rest.",
+                    "as it is and levelled": "",
+                },
+                "depth": {
+                    "3": "over so few layers the growth has hardly begun.",
+                    "30": "",
+                },
+                "rates": {
+                    "one for all": "levelled steps are steps of another size: the old rate is no fair rate for them.",
+                    "each on held-out": "",
+                    "each on test": "chosen on the test images, the rate has seen what it is judged on.",
+                },
+                "measure": {
+                    "gradient": "that is level by construction in one arm. What is asked is whether it *learns*.",
+                    "loss": "",
+                    "best seed": "the best seed is the luckiest.",
+                },
+            }
+        ),
+        "One arm has the growth and the unequal steps, the other the growth alone: if they learn alike, it is not the steps.",
+        "Which pair of arms differs in the size of the layers' steps and in nothing else?",
+        "Keep the network and its growth; make the steps of all layers equal; let each arm choose its rate.",
+    ),
+    "6.8": Exercise(
+        letter(
+            b="The number of seeds decides how well each spread is known. Here both are known well enough.",
+            c="An accuracy is a share of images in either; the data set does not change what a point is.",
+            d="Depth may change the difference. It does not make one and the same difference close here and close there.",
+        ),
+        "Close is a word for a ratio: the difference over what would be there by chance.",
+        "Three points, measured with what yardstick?",
+        "Divide each difference by the spread of its own seeds, and compare the ratios.",
+    ),
+}
+"""Design the experiment, find the flaw."""

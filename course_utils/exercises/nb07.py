@@ -9,7 +9,7 @@ import torch
 
 from course_utils import trials
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import Unread, attempt, letter, near, shown, slips
+from course_utils.exercises.answers import Unread, attempt, choice, letter, near, shown, slips
 
 __all__ = ["CURVES", "EXERCISES"]
 
@@ -139,7 +139,7 @@ def _rate_under_norm(answer: Any) -> None:
     near(value, 0.25, 1e-9)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "7.1": Exercise(
         letter(
             a="So says the reputation. It was made at the gains in common use; the map has others, too.",
@@ -188,3 +188,47 @@ EXERCISES = {
         "The step, rate times gradient, must be half as long, and the gradient is twice as large.",
     ),
 }
+
+
+NEW = {
+    "7.7": Exercise(
+        letter(
+            a="Five paired seeds with their spread would do. What were they given to run at?",
+            b="A finer grid helps once each arm has one of its own.",
+            c="Each at a gain of its own is fair. What about the other thing that must suit the arm?",
+        ),
+        "A rate that is tuned for one arm, and on the test images at that, is part of what is compared.",
+        "List what each arm got. Which of it was chosen for ReLU alone?",
+        "Two faults in one sentence: who chose the rate, and on which images?",
+    ),
+    "7.8": Exercise(
+        choice(
+            {
+                "rates": {
+                    "one for all": "it suits one arm best: the race is then between rates.",
+                    "each on held-out": "",
+                    "each on test": "chosen on the test images, the rate has seen what it is judged on.",
+                },
+                "init": {
+                    "pytorch": "it suits none of them, and some worse than others.",
+                    "he": "that is ReLU's own gain: the others run in its shoes.",
+                    "each its own": "",
+                },
+                "finish": {
+                    "arrived": "the mean of those who arrive leaves the failures out, and flatters the arm that has most.",
+                    "median": "",
+                    "best": "the best seed is the luckiest.",
+                },
+                "order": {
+                    "shared by arms": "",
+                    "one for all seeds": "all seeds then know one order of the batches: a part of the chance is left out.",
+                    "new for each": "two arms of one seed then differ by their batches, too; no pair is left to compare.",
+                },
+            }
+        ),
+        "Each arm at its best, chosen where it does not count, failures counted, chance shared.",
+        "For each part: which arm would be glad of it?",
+        "An arm may choose what suits it, on images that do not count; all that is left to chance is shared or counted.",
+    ),
+}
+"""Find the flaw, design the experiment."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from course_utils.exercises import Exercise
-from course_utils.exercises.answers import compare, letter
+from course_utils.exercises.answers import choice, compare, letter
 
 __all__ = ["EXERCISES"]
 
@@ -53,7 +53,7 @@ def _pays_from(answer: Any) -> None:
     compare(answer, 1 - (1 - c) / r, {"r": r, "c": c}, hints, 1e-3, share=True)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "8.1": Exercise(
         letter(
             a="That may be so of the activation by itself. What else happens in a step?",
@@ -92,3 +92,44 @@ EXERCISES = {
         "A share 1 − p is left, each at r; the conversion adds c. Set r(1 − p) + c equal to 1.",
     ),
 }
+
+
+NEW = {
+    "8.6": Exercise(
+        letter(
+            b="A million elements take long enough for a clock, and small arrays show something else again.",
+            c="A GPU would give other numbers, and the same mistake could be made with them.",
+            d="Both got the same numbers, and neither routine asks what they are.",
+        ),
+        "A ratio of parts is no ratio of wholes.",
+        "What share of a training step is the activation?",
+        "Let the activation be a share p of the step with ReLU, and put three times that in its place.",
+    ),
+    "8.7": Exercise(
+        choice(
+            {
+                "order": {
+                    "one after the other": "a machine drifts, with its heat and its other work: the later one gets the blame.",
+                    "by turns": "",
+                },
+                "clock": {
+                    "wall": "on a busy machine the work of others counts as yours.",
+                    "processor": "",
+                },
+                "summary": {
+                    "first": "the first round pays for memory and caches that the later ones find ready.",
+                    "mean": "a disturbance only ever adds: one bad round moves the mean.",
+                    "least": "",
+                },
+                "threads": {
+                    "one": "",
+                    "all": "how the work is shared out then depends on who else is running.",
+                },
+            }
+        ),
+        "By turns, in processor time, the least of the rounds, on one thread: what disturbs can then only make it too slow for a round.",
+        "Ask of each part what another program, started half-way, would do to the ratio.",
+        "Disturbances only add, come at any time, and come from others. Choose what is blind to that.",
+    ),
+}
+"""Find the flaw, design the experiment."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import Unread, attempt, letter, shown
+from course_utils.exercises.answers import Unread, attempt, choice, letter, shown
 
 __all__ = ["EXERCISES"]
 
@@ -81,7 +81,7 @@ def _known(advise: Any, depth: int, residual: bool, norm: str) -> str:
     return attempt([(call, lambda: advise(depth, residual, norm))], read)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "9.1": Exercise(
         letter(
             a="Second: several of that answer's claims are right only under conditions it does not name.",
@@ -111,3 +111,44 @@ EXERCISES = {
         "Print theory.gradient_factor(name, 'he') and theory.batch_norm_growth(name) for every name, to the power of 30.",
     ),
 }
+
+
+NEW = {
+    "9.5": Exercise(
+        choice(
+            {
+                "gradient": {
+                    "any": "which one? dL/dz and dL/dW behave differently where h changes its size.",
+                    "dL/dz": "",
+                },
+                "weights": {
+                    "any": "at PyTorch's default it falls to 0.41 of itself per layer, and 9.2 shows what twenty of those make.",
+                    "xavier": "ReLU lets half of the mean square through, and Xavier's gain does not make up for it.",
+                    "he": "",
+                },
+                "layers": {
+                    "any": "in narrow deep networks luck builds up with depth over width (notebook 03).",
+                    "wide": "",
+                },
+                "when": {
+                    "always": "training moves the weights; theory and measurement here speak of the start.",
+                    "at init": "",
+                },
+            }
+        ),
+        "In wide layers, at He's init, ReLU keeps the size of dL/dz: a sentence that can be tested, and was.",
+        "A sentence holds when each of its words does. Which words does the short claim leave out?",
+        "Name the quantity, the weights, the width and the time; for each, recall the notebook that found it matters.",
+    ),
+    "9.6": Exercise(
+        letter(
+            a="The verdicts are derived by a program from measurements; nobody voted.",
+            c="Claims that only sources can decide are marked so. They are not counted as wrong for it.",
+            d="More seeds would make a verdict firmer. They would not make 'depends' into 'fails'.",
+        ),
+        "Depends is a verdict of its own: the claim is right where its condition is met, and the card names it.",
+        "There are more verdicts than two.",
+        "Take one card that depends: is its claim false where the condition holds?",
+    ),
+}
+"""State the condition, find the flaw."""
