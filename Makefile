@@ -14,7 +14,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh html e2e bench stress colab mutate publish clean
+.PHONY: help setup lab test lint run refresh html student e2e bench stress colab mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -25,6 +25,7 @@ help:
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
 	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
 	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
+	@echo "  make student    an edition without worked solutions, in build/student; ARGS=--hide hides outputs, too"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
@@ -73,6 +74,9 @@ refresh: $(READY)
 
 html: $(READY)
 	@$(PY) -m course_utils html
+
+student: $(READY)
+	@$(PY) -m course_utils student $(ARGS)
 
 # Debian and Ubuntu: apt install chromium. Without a browser the tests are skipped and say so.
 e2e: $(READY)

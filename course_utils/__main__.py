@@ -26,6 +26,12 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("repository", help="owner/name, as on GitHub")
     publish.add_argument("--branch", help="the branch that Colab and Binder open (default: as it is now)")
     chores.add_parser("html", help="write the stored notebooks as linked pages into build/html")
+    student = chores.add_parser(
+        "student", help="write an edition without worked solutions into build/student"
+    )
+    student.add_argument(
+        "--hide", action="store_true", help="leave out the outputs between a guess and its solution, too"
+    )
     chores.add_parser("verdicts", help="print the verdicts stored in the notebooks")
     return top
 
@@ -52,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from course_utils.maintain import pages
 
         return pages.main()
+    if options.chore == "student":
+        from course_utils.maintain import student
+
+        return student.main(options.hide)
     from course_utils.maintain import execute
 
     if options.chore == "run":
