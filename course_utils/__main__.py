@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     student.add_argument(
         "--hide", action="store_true", help="leave out the outputs between a guess and its solution, too"
     )
+    chores.add_parser("teaching", help="draw the concept map and the route again, from data/teaching.toml")
     chores.add_parser("verdicts", help="print the verdicts stored in the notebooks")
     return top
 
@@ -62,6 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from course_utils.maintain import student
 
         return student.main(options.hide)
+    if options.chore == "teaching":
+        from course_utils.maintain import teaching
+
+        return teaching.main()
     from course_utils.maintain import execute
 
     if options.chore == "run":
