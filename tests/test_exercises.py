@@ -254,6 +254,7 @@ FORMS: dict[str, Any] = {
     "series": lambda z: pd.Series(1 / (1 + np.exp(-np.asarray(z)))),
     "cases with torch": lambda z: torch.sigmoid(z) if z > 0 else 1 - torch.sigmoid(-z),
     "vectorize that would cut": np.vectorize(lambda v: 1 / (1 + math.exp(-v)) if v > -9 else 0),
+    "float32 alone": lambda z: torch.sigmoid(z @ torch.eye(5)),
     "item": lambda z: 1 / (1 + math.exp(-z.item())),
 }
 
@@ -433,6 +434,7 @@ def test_what_a_comparison_says() -> None:
     assert (
         said(lambda a, b: a / b + (a == 2)) == "At x = 2, y = 5 it gives 1.4; it should give less than that."
     )
+    assert said(lambda a, b: 1.002 * a / b).startswith("Near everywhere, as a simulation")
     assert said(lambda a, b: 0.5) == "For 2 values of x, y it should give 2 numbers; it gives 1."
 
 

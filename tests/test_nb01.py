@@ -108,7 +108,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("1.2", lambda z: 1 / (1 + math.exp(-z)), "exp is not allowed"),
     ("1.2", lambda z: [sigma(v) for v in z.tolist()], "exp is not allowed"),
     ("1.2", lambda z: torch.sigmoid(z) + 0 * torch.tanh(z), "sigmoid is not allowed"),
-    ("1.2", lambda z: 1 / (1 + math.e**-z), "not made with tanh"),
+    ("1.2", lambda z: 1 / (1 + math.e**-z), "a power is not allowed"),
     ("1.4", lambda h: 1 - torch.tanh(h / 2) ** 2, "The input is h itself, the output"),
     ("1.4", lambda h: 1 - math.tanh(h / 2) ** 2, "The input is h itself, the output"),
     ("1.4", lambda h: 1 - h**2, "the rule for tanh itself"),

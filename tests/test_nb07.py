@@ -71,7 +71,7 @@ WRONG = [
     ("7.3", lambda x, t, w: min(good(x, t, w), 999), "infinitely many steps (math.inf); this says 999."),
     ("7.3", lambda x, t, w: 2, "this says 2"), ("7.3", half_open, "last loss"),
     ("7.3", lambda x, t, w: good(x, t - 1e-9, w), "exactly the target"), ("7.3", partial, "no full window"),
-    ("7.3", middle, "median"), ("7.3", lambda x, t, w: None, "gives back None"),
+    ("7.3", middle, "median"), ("7.3", lambda x, t, w: None, "math.inf for never"),
     ("7.4", 4, "One factor"), ("7.4", 1, "same rate"), ("7.4", 1 / 16, "other way"), ("7.4", 5, "V = 4W"),
     ("7.4", 1 / 4, "other way"), ("7.4", 4.5, "V = 4W"), ("7.4", 1.5, "V = 4W"), ("7.4", 0.5, "V = 4W"),
     ("7.4", 16.5, "V = 4W"), ("7.4", 0, "Two things differ"), ("7.4", -0.5, "V = 4W"),

@@ -202,11 +202,16 @@ _OTHER_FORM = re.compile(
 )
 
 
-def attempt(ways: Sequence[tuple[str, Callable[[], Any]]], read: Callable[[Any], T]) -> T:
+NO_RETURN = "The function gives back None; does its def end in a return?"
+
+
+def attempt(
+    ways: Sequence[tuple[str, Callable[[], Any]]], read: Callable[[Any], T], none: str = NO_RETURN
+) -> T:
     """What ``read`` makes of the first way that works: each is (how the function is called, the call).
 
     Raises Unread when none works. It quotes the error that is the reader's own: the first that does not just say that
-    the function is made for another form of numbers.
+    the function is made for another form of numbers. ``none`` is what it says of None.
     """
     said: list[tuple[bool, str]] = []
     for how, call in ways:
@@ -229,7 +234,7 @@ def attempt(ways: Sequence[tuple[str, Callable[[], Any]]], read: Callable[[Any],
         if result is None or (
             isinstance(result, list | tuple) and len(result) > 0 and all(r is None for r in result)
         ):
-            raise Unread("The function gives back None; does its def end in a return?")
+            raise Unread(none)
         try:
             return read(result)
         except Unread as off:
@@ -263,6 +268,10 @@ def function(answer: Any, *inputs: Tensor, shape: tuple[int, ...] | None = None)
     ways: list[tuple[str, Callable[[], Any]]] = [
         (how, lambda: answer(*(i.clone() for i in inputs))),
         (how, lambda: answer(*(i.clone().numpy() for i in inputs))),
+        (
+            f"{how} in float32",
+            lambda: answer(*(i.float() for i in inputs)),
+        ),  # as layers and matrices have them
     ]
     if shape is None and all(i.ndim == 1 for i in inputs) and len({len(i) for i in inputs}) == 1:
         plain = list(zip(*map(_plain, inputs), strict=True))
@@ -365,6 +374,10 @@ def compare(
             raise Off(f"Right but for the order of its arguments: it is called with ({names}).")
     if not bool(found.isfinite().all()):
         raise Off("Some of what it gives is not finite.")
+    if bool(((found - right).abs() <= 0.02 * right.abs() + 1e-3).all()):
+        raise Off(
+            "Near everywhere, as a simulation or a rounded step comes near; the exact numbers are asked for."
+        )
     worst = int(((found - right).abs() / (right.abs() + 1e-9)).argmax())
     place = ", ".join(f"{name} = {row[worst]:g}" for name, row in inputs.items())
     size = "less than" if found[worst] > right[worst] else "more than"

@@ -52,6 +52,7 @@ def _asked(answer: Any, curve: list[float], target: float, window: int) -> float
             (f"{how}, as an array", lambda: answer(np.array(curve), target, window)),
         ],
         read,
+        "It gives back None. A number of steps is asked for, and math.inf for never; does its def end in a return?",
     )
 
 
