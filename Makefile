@@ -1,5 +1,5 @@
 # Everything lives in .venv, set up once and again only when pyproject.toml or the pins change.
-# No make (Windows)? README.md gives the same steps as plain pip lines.
+# No make? README.md gives the same steps as plain pip lines.
 
 VENV     := .venv
 BIN      := $(VENV)/bin
@@ -14,7 +14,9 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c "$(NEW_ENOUGH)" >/dev/null 2>&1 && echo "$$p" && break; done)
 
-.PHONY: help setup lab test lint run refresh html student e2e bench stress colab mutate publish clean
+NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
+
+.PHONY: help setup lab test lint run refresh prose book student e2e bench stress colab newest oldest drift mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -23,13 +25,17 @@ help:
 	@echo "  make lab        open the course in JupyterLab, at notebook 00"
 	@echo "  make test       lint, types, unit tests, and every cell of every notebook"
 	@echo "  make run        execute all notebooks in order into build/ and print the verdicts"
-	@echo "  make refresh    execute all notebooks and store their outputs, cleaned"
-	@echo "  make html       write the stored notebooks as linked pages into build/html, to read offline"
+	@echo "  make refresh    execute all notebooks, store their outputs, and say which numbers changed"
+	@echo "  make prose      list the numbers in the notebooks' prose that no cell near them holds"
+	@echo "  make book       write the notebooks as a book into build/book, to read offline; ARGS=--still runs nothing"
 	@echo "  make student    an edition without worked solutions, in build/student; ARGS=--hide hides outputs, too"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
 	@echo "  make colab      all notebooks with Colab's versions, then one alone as Colab opens it"
+	@echo "  make newest     unit tests and all notebooks with the newest of every dependency, without pins"
+	@echo "  make oldest     the same with the oldest that pyproject.toml allows"
+	@echo "  make drift      run the notebooks under four conditions; keep how far each number behind ≈ moves"
 	@echo "  make mutate     change course_utils for the worse, a line at a time: do the unit tests notice?"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
@@ -41,8 +47,7 @@ help:
 setup: $(READY)
 
 $(READY): pyproject.toml $(PINS)
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer found. Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@"$(PYTHON)" -c "$(NEW_ENOUGH)" || { echo "$(PYTHON) is not a Python 3.11 or newer. Name one that is: make PYTHON=python3.11"; exit 1; }
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
 	@echo "Setting up $(VENV), once ..."
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	@echo "PyTorch, the build for the CPU (about 200 MB) ..."
@@ -50,12 +55,12 @@ $(READY): pyproject.toml $(PINS)
 		--index-url $(CPU_INDEX) -c $(PINS) torch 2>/dev/null \
 		|| echo "The index of CPU builds cannot be reached; taking PyTorch from pip's usual index."
 	@echo "The course and its tools ..."
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[lab,test,book]"
 	@touch $(READY)
 
 # JupyterLab refuses to start as root (in a container, say) unless told.
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)
@@ -72,8 +77,12 @@ run: $(READY)
 refresh: $(READY)
 	@$(PY) -m course_utils refresh $(ARGS)
 
-html: $(READY)
-	@$(PY) -m course_utils html
+prose: $(READY)
+	@$(PY) -m course_utils prose $(ARGS)
+
+# Runs the notebooks for the pictures behind the book's sliders, unless nothing has changed since.
+book: $(READY)
+	@OMP_NUM_THREADS=1 $(PY) -m course_utils book $(ARGS)
 
 student: $(READY)
 	@$(PY) -m course_utils student $(ARGS)
@@ -93,13 +102,23 @@ stress: $(READY)
 colab: $(READY)
 	@$(PY) tests/stress.py colab $(ARGS)
 
+# A second environment each, build/venv-newest and build/venv-oldest.
+newest oldest: $(READY)
+	@$(PY) tests/stress.py $@ $(ARGS)
+
+drift: $(READY)
+	@$(PY) tests/drift.py $(ARGS)
+
 # Linux and macOS. ARGS="theory networks" picks rooms; all of them take an hour and more.
 mutate: $(READY)
 	@$(PY) tests/mutation.py $(ARGS)
 
-publish: $(READY)
+# Needs a plain Python only. The stamp in pyproject.toml asks for no new set-up.
+publish:
 	@test -n "$(REPO)" || { echo "Say which: make publish REPO=owner/name"; exit 2; }
-	@$(PY) -m course_utils publish "$(REPO)" $(if $(BRANCH),--branch "$(BRANCH)")
+	@"$(PYTHON)" -c "$(NEW_ENOUGH)" 2>/dev/null || { echo "$(NO_PYTHON)"; exit 1; }
+	@test -n "$$(find $(READY) -newer pyproject.toml -newer $(PINS) 2>/dev/null)" && done=touch || done=true; \
+		"$(PYTHON)" -m course_utils publish "$(REPO)" $(if $(BRANCH),--branch "$(BRANCH)") && $$done $(READY)
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,11 +9,11 @@ the finding that it asserts to a figure.
 
     keeping:    maintain __main__
     showing:    figures exercises explore thread
-    comparing:  arms race tuning trials dying batch_norm landscape cost kernels
+    comparing:  trials baseline dying batch_norm landscape cost kernels
     measuring:  theory measure saturation training steps units clock
     drawing:    plots sketch
     material:   networks data claims
-    tools:      activations checks machine progress
+    tools:      activations checks machine progress where
 """
 
 import importlib.util

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -75,6 +74,8 @@ def softmax_regression(
         with torch.inference_mode():
             outputs = torch.addmm(bias, judge.images, weight)
             return (outputs.argmax(1) == judge.labels).double().mean().item()
+
+    import pandas as pd
 
     with machine.threads(1):
         tried = [

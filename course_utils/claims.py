@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from course_utils import where
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,7 +41,6 @@ __all__ = [
     "to_the_left",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
 VERDICTS = ("holds", "fails", "depends", "unproven")
 
 
@@ -92,10 +93,10 @@ def register(path: Path | None = None) -> dict[str, Claim]:
         ValueError: not TOML, no row, a doubled id, an unknown verdict or kind, a missing or unknown field, not one year
             for each name, an asker who is not in ``who``; the message names the row.
     """
-    path = path or ROOT / "data" / "claims.toml"
+    path = path or where.stored("claims.toml")
     if not path.is_file():
         raise FileNotFoundError(
-            f"the register of claims is missing: {path.name}; get it back with git checkout -- data"
+            f"the register of claims is missing: {path}; get it back with git checkout -- data, or from {where.home()}"
         )
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -299,7 +300,7 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    folder = folder or ROOT / "notebooks"
+    folder = folder or where.ROOT / "notebooks"
     claims = register()
     rows: dict[str, dict[str, str]] = {}
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):

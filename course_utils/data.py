@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from course_utils import checks
+from course_utils import checks, where
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -37,13 +37,8 @@ IDX_FILES: Final = {
 }
 """The original file names: for each split its pictures, then its labels."""
 
-_DATA: Path = Path(__file__).resolve().parent.parent / "data"
 _NPZ: Final = "fashion_mnist.npz"
 _SHA256: Final = "fashion_mnist.sha256"
-_MEND: Final = (
-    f"To get it back: `git checkout -- data/{_NPZ} data/{_SHA256}`, or make it anew from the four original "
-    "files with `python data/make_fashion_mnist.py FOLDER`."
-)
 
 
 class DataError(RuntimeError):
@@ -101,15 +96,16 @@ def load(
     count: how many pictures, 1 to as many as there are: 10,000 for training and 2,000 for test in the
         course's own copy, 60,000 and 10,000 in the original files. None, the default, is all of them.
     size: side in pixels, 28 (the default, as published) or 14 (each pixel the mean of a block of 2 x 2).
-    folder: None, the default, reads data/fashion_mnist.npz, checked against data/fashion_mnist.sha256 each
-        time. Otherwise the folder of the four original .gz files (IDX_FILES).
+    folder: None, the default, reads the course's own data/fashion_mnist.npz. Else a folder that holds a copy of it, or
+        the four original .gz files (IDX_FILES), or a copy itself, by whatever name. A copy is checked against
+        the fashion_mnist.sha256 beside it each time; one that was taken elsewhere, against the course's own.
 
     Raises ValueError for an argument out of range, DataError for a file missing, cut short or altered.
     Source of the data: arXiv:1708.07747.
     """
     checks.among("split", split, IDX_FILES)
     size = checks.among("size", checks.whole("size", size), (28, 14))
-    train_images, images, labels = _course_copy(split) if folder is None else _originals(Path(folder), split)
+    train_images, images, labels = _source(split, folder)
     if count is not None:
         count = checks.whole("count", count, 1, len(images), f"{split} pictures of this source")
     mean, deviation = _mean_and_deviation(train_images, size)
@@ -202,60 +198,69 @@ def checksum_text(content: bytes) -> str:
     return f"# {len(content)} bytes\n{hashlib.sha256(content).hexdigest()}  {_NPZ}\n"
 
 
-def _originals(folder: Path, split: str) -> tuple[Bytes, Bytes, Bytes]:
-    """Training images, then images and labels of the split, from the four original files."""
-    images, labels = read_originals(folder, split)
-    return (images if split == "train" else read_idx(folder / IDX_FILES["train"][0], 3)), images, labels
+def _source(split: str, folder: str | Path | None) -> tuple[Bytes, Bytes, Bytes]:
+    """Training images, then images and labels of the split, from the course's copy, another copy, or the originals."""
+    if folder is None:
+        return _copy(where.stored(_NPZ), split)
+    path = Path(folder)
+    if path.is_file():
+        return _copy(path, split)
+    if (path / _NPZ).is_file():
+        return _copy(path / _NPZ, split)
+    if not any((path / name).is_file() for names in IDX_FILES.values() for name in names):
+        raise DataError(
+            f"{path}: expected a folder with {_NPZ} or with the original files {IDX_FILES['train'][0]} and so on, or a "
+            f"copy of {_NPZ}; found {'none of these in it' if path.is_dir() else 'nothing of this name'}."
+        )
+    images, labels = read_originals(path, split)
+    return (images if split == "train" else read_idx(path / IDX_FILES["train"][0], 3)), images, labels
 
 
-def _course_copy(split: str) -> tuple[Bytes, Bytes, Bytes]:
-    """Training images, then images and labels of the split, from the course's own checked copy."""
-    content = _checked()
+def _copy(path: Path, split: str) -> tuple[Bytes, Bytes, Bytes]:
+    """The same three arrays from a copy of the course's file, once its checksum is right."""
+    content = _checked(path)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             train_images, images = arrays["train_images"], arrays[f"{split}_images"]
             labels = arrays[f"{split}_labels"]
     except (KeyError, ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        found = f"{type(error).__name__}: {error}"
-        raise DataError(
-            f"{_DATA / _NPZ}: expected the course's arrays of bytes, found {found}. {_MEND}"
-        ) from error
+        raise _bad_copy(path, "the course's arrays of bytes", f"{type(error).__name__}: {error}") from error
     for name, array, shape in (
         ("train_images", train_images, (len(train_images), SIDE, SIDE)),
         (f"{split}_images", images, (len(labels), SIDE, SIDE)),
         (f"{split}_labels", labels, (len(labels),)),
     ):
         if array.dtype != np.uint8 or array.shape != shape:
-            raise DataError(
-                f"{_DATA / _NPZ}: expected {name} as uint8 {shape}, found {array.dtype} {array.shape}. "
-                f"{_MEND}"
-            )
+            raise _bad_copy(path, f"{name} as uint8 {shape}", f"{array.dtype} {array.shape}")
     return train_images, images, labels
 
 
-def _checked() -> bytes:
-    """Content of the course's copy, once its size and SHA-256 are those recorded beside it."""
+def _checked(path: Path) -> bytes:
+    """Content of a copy, once its size and SHA-256 are those recorded beside it, or else by the course."""
+    recorded = path.with_name(_SHA256) if path.with_name(_SHA256).is_file() else where.stored(_SHA256)
     try:
-        expected = (_DATA / _SHA256).read_text(encoding="utf-8", errors="replace")
+        expected = recorded.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise DataError(
-            f"{_DATA / _SHA256}: expected the size and SHA-256 of {_NPZ}, found no readable file "
-            f"({type(error).__name__}). {_MEND}"
-        ) from error
+        found = f"no readable file ({type(error).__name__})"
+        raise _bad_copy(recorded, f"the size and SHA-256 of {_NPZ}", found) from error
+    said = f"{_one_line(expected)} (from {_SHA256})"
     try:
-        content = (_DATA / _NPZ).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise DataError(
-            f"{_DATA / _NPZ}: expected {_one_line(expected)} (from {_SHA256}); found no readable file "
-            f"({type(error).__name__}). {_MEND}"
-        ) from error
+        raise _bad_copy(path, said, f"no readable file ({type(error).__name__})") from error
     found = checksum_text(content)
     if found != expected:
-        raise DataError(
-            f"{_DATA / _NPZ}: expected {_one_line(expected)} (from {_SHA256}); found {_one_line(found)}. "
-            f"{_MEND}"
-        )
+        raise _bad_copy(path, said, _one_line(found))
     return content
+
+
+def _bad_copy(path: Path, expected: str, found: str) -> DataError:
+    """The error for a copy that is not what it should be, and how to get it back."""
+    return DataError(
+        f"{path}: expected {expected}; found {found}. To get it back: in a clone, `git checkout -- data/{_NPZ} "
+        f"data/{_SHA256}`; in an unpacked ZIP, fetch the ZIP again ({where.home()}) and copy its folder data/ over this "
+        "one; or make it anew from the four original files with `python data/make_fashion_mnist.py FOLDER`."
+    )
 
 
 def _one_line(checksum: str) -> str:

@@ -1,31 +1,88 @@
 """Explore: a picture with controls, live where a kernel runs, a still picture with words everywhere else.
 
 The picture is drawn into an image widget, never into an output widget: so a cell stores one bundle, with the live
-widget, a PNG for readers without a kernel, and the words for those who cannot see it.
+widget, a PNG for readers without a kernel, and the words for those who cannot see it. For a page without a kernel an
+explorer writes its pictures on a coarse grid: :meth:`Explorer.export`.
 """
 
 from __future__ import annotations
 
 import base64
+import io
+import itertools
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course_utils import checks
 from course_utils.plots import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["explorer"]
+__all__ = ["Explorer", "explorer"]
 
 KEPT = 64  # pictures, some 30 KB each
+MOST = 180  # pictures of an export, some 6 KB each
 Control = tuple[float, float, float, float] | Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Explorer:
+    """What :func:`explorer` returns; call it with a value for each control, and it returns the picture there."""
+
+    redraw: Callable[..., Picture]
+    words: Callable[..., str]
+    controls: Mapping[str, tuple[str, Control]]
+
+    def __call__(self, **values: Any) -> Picture:
+        """The picture at these values of the controls."""
+        return self.redraw(**values)
+
+    def export(self, folder: Path, most: int = MOST) -> None:
+        """Write what a page needs to move the controls without a kernel: 0.webp, 1.webp, ... and explorer.json.
+
+        The pictures are numbered as digits are counted, the last control fastest. explorer.json holds "controls" (each
+        a label, the names of its "places" and the number of the one it starts at) and "words", one for each picture.
+
+        Args:
+            folder: made where it is missing.
+            most: how many pictures at most, as far as thinning sliders to their ends and start allows; lists stay whole.
+
+        Raises:
+            ValueError: ``most`` is no whole number of at least 1.
+        """
+        from PIL import Image
+
+        checks.whole("most", most)
+        grid = _thinned([_places(control) for _, control in self.controls.values()], most)
+        folder.mkdir(parents=True, exist_ok=True)
+        said = []
+        for number, spot in enumerate(itertools.product(*(places for places, _ in grid))):
+            values = dict(zip(self.controls, spot, strict=True))
+            said.append(self.words(**values))
+            picture = Image.open(io.BytesIO(self.redraw(**values).png)).convert("RGB")
+            # Few colours and no loss: a fifth of the PNG. Of Pillow's ways this one keeps small marks best.
+            few = picture.quantize(64, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).convert(
+                "RGB"
+            )
+            few.save(folder / f"{number}.webp", lossless=True, quality=60, method=4)
+        told = [
+            {"label": label, "places": [_name(place) for place in places], "start": places.index(start)}
+            for (label, _), (places, start) in zip(self.controls.values(), grid, strict=True)
+        ]
+        (folder / "explorer.json").write_text(
+            json.dumps({"controls": told, "words": said}, ensure_ascii=False), encoding="utf-8"
+        )
 
 
 def explorer(
     draw: Callable[..., Figure], words: Callable[..., str], controls: Mapping[str, tuple[str, Control]]
-) -> Callable[..., Picture]:
-    """Show a picture that the reader can change by dragging, and return the function that redraws it.
+) -> Explorer:
+    """Show a picture that the reader can change by dragging, and return what redraws and exports it.
 
     Args:
         draw: takes the values of all controls by name, returns a figure; should take well under 100 ms. A figure of
@@ -87,7 +144,44 @@ def explorer(
     }
     metadata = {"image/png": {"alt": alt, "width": first.width, "height": first.height}}
     display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
-    return redraw
+    return Explorer(redraw, words, controls)
+
+
+def _places(control: Control) -> tuple[list[Any], Any]:
+    """All places of a control, in order, and the one it starts at."""
+    if all(isinstance(option, str) for option in control):
+        return list(control), control[0]
+    lowest, highest, step, start = (float(number) for number in control)
+    whole = all(isinstance(number, int) for number in control)
+    count = math.floor((highest - lowest) / step + 1e-9) + 1
+    places = sorted({start, *(round(lowest + k * step, 10) for k in range(count))})
+    return ([int(place) for place in places], int(start)) if whole else (places, start)
+
+
+def _thinned(grid: list[tuple[list[Any], Any]], most: int) -> list[tuple[list[Any], Any]]:
+    """The grid with places taken from its longest sliders until ``most`` pictures do; ends and start stay."""
+    counts = [len(places) for places, _ in grid]
+    least = [len({places[0], start, places[-1]}) for places, start in grid]
+    while math.prod(counts) > most:
+        spare = [
+            i for i, (_, start) in enumerate(grid) if counts[i] > least[i] and not isinstance(start, str)
+        ]
+        if not spare:
+            break
+        counts[max(spare, key=lambda i: counts[i])] -= 1
+    thin = []
+    for (places, start), count in zip(grid, counts, strict=True):
+        at = [round(k * (len(places) - 1) / max(count - 1, 1)) for k in range(count)]
+        begin = places.index(start)
+        if begin not in at:
+            nearest = min(range(1, count - 1), key=lambda k: abs(at[k] - begin))
+            at[nearest] = begin
+        thin.append(([places[k] for k in at], start))
+    return thin
+
+
+def _name(place: Any) -> str:
+    return place if isinstance(place, str) else f"{place:.10g}".replace("-", "−")
 
 
 def _widget(ipywidgets: Any, label: str, control: Control) -> Any:

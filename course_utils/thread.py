@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from course_utils import claims
+from course_utils import claims, where
 
 __all__ = ["by_person", "links", "places", "tally"]
 
@@ -69,7 +69,7 @@ def places(folder: Path | None = None) -> dict[str, str]:
     ``folder`` defaults to the course's own notebooks.
     """
     found = {}
-    for path in sorted((folder or claims.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted((folder or where.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", []):
                 text = "".join(output.get("data", {}).get("text/plain", ""))

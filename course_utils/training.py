@@ -111,7 +111,7 @@ def train(
         weight_decay: of "adamw" alone, at least 0; default 0.01.
         more: go on with networks that were trained before; default False.
         watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
-            while training goes on; what it returns is ignored. Default: nobody watches.
+            while training goes on, or to change weights in place; what it returns is ignored. Default: nobody watches.
 
     Raises:
         ValueError: naming the argument, its value and what would be right; also for networks that were trained
@@ -125,12 +125,14 @@ def train(
     steps = len(x) // batch_size
     losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1)
-    rows = [_record(networks, test, 0, 0, None, diverged_at)]
+    designs = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
+    rows = [_record(designs, networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
         watch(networks, 0)
     with machine.threads():
         update = _Update(networks, orders.group, optimiser, momentum, weight_decay)
         step = Step(networks, orders.group, batch_size, update.weight)
+        images = x.new_empty(len(orders.seeds) * batch_size, networks.inputs)
         batches = orders.batches(len(x), batch_size, networks.trained, epochs)
         bar = progress.bar(batches, f"training {len(networks)} networks", total=len(losses))
         try:
@@ -138,15 +140,19 @@ def train(
                 if number % steps == 0:
                     networks.trained += 1
                 batch = batch.to(networks.device)
-                losses[number] = step(x[batch], y[batch][orders.group])
+                torch.index_select(x, 0, batch.flatten(), out=images)
+                losses[number] = step(images.view(*batch.shape, -1), y[batch].index_select(0, orders.group))
                 update(step.parameters.all, step.gradients.all)
                 if (number + 1) % steps == 0:
                     step.parameters.write(networks.parameters)
                     epoch, recent = (number + 1) // steps, losses[number + 1 - steps : number + 1].cpu()
                     _note_divergence(diverged_at, recent, number + 1 - steps)
-                    rows.append(_record(networks, test, epoch, number + 1, recent.mean(0), diverged_at))
+                    rows.append(
+                        _record(designs, networks, test, epoch, number + 1, recent.mean(0), diverged_at)
+                    )
                     if watch is not None:
                         watch(networks, epoch)
+                        step.parameters.read(networks.parameters)
         finally:  # stopped half way, too, the networks are where they got to
             step.parameters.write(networks.parameters)
             update.write(networks)
@@ -286,6 +292,7 @@ def _note_divergence(diverged_at: Tensor, losses: Tensor, start: int) -> None:
 
 
 def _record(
+    designs: pd.DataFrame,
     networks: Networks,
     test: Dataset | None,
     epoch: int,
@@ -293,15 +300,12 @@ def _record(
     train_loss: Tensor | None,
     diverged_at: Tensor,
 ) -> pd.DataFrame:
-    """One row per network; enters networks whose parameters blew up in the last step as diverged."""
-    import pandas as pd
-
+    """The designs and where their networks stand, one row each; enters networks whose parameters blew up in the last step as diverged."""
     gone = torch.stack([~p.isfinite() for p in _per_network(networks)]).any(0)
     diverged_at[gone & (diverged_at < 0)] = max(step - 1, 0)
     nothing = torch.full((len(networks),), math.nan, dtype=torch.float64)
     loss, accuracy = (nothing, nothing) if test is None else evaluate(networks, test)
-    rows = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
-    return rows.assign(
+    return designs.assign(
         epoch=epoch,
         step=step,
         train_loss=(nothing if train_loss is None else train_loss.double()).numpy(),

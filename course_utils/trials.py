@@ -12,13 +12,14 @@ by seed, and says when the difference is no larger than luck.
 N networks, S steps. A loss is the mean cross-entropy of a step's batch in nats, smoothed over ``WINDOW`` steps.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -26,6 +27,9 @@ from course_utils import checks, machine, training
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks
 from course_utils.training import History
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "TUNING_SEEDS",
@@ -189,6 +193,8 @@ def run(
     Raises:
         ValueError: another ``order``; as many names as designs are wanted; as Networks and training.train.
     """
+    import pandas as pd
+
     networks = Networks(designs, data.images.shape[-1], depth, width)
     orders = [d.seed for d in designs] if order == "own" else [checks.seed("order", order)] * len(designs)
     names = [d.arm for d in designs] if names is None else list(names)
@@ -274,7 +280,7 @@ def compare(
 
     Args:
         arms: name -> design; its learning rate and seed are not used.
-        rates: the grid, at least three.
+        rates: the grid, rising, at least three.
         data: to train on.
         judge: what the rate is chosen by, e.g. the accuracy on images held back from training; never on test images.
         report: what the fresh seeds are scored by, e.g. the accuracy on the test images; default: as ``judge``.
@@ -288,6 +294,7 @@ def compare(
             judge, or train and report; and as :func:`run`.
     """
     report = judge if report is None else report
+    rates = checks.rising("rates", rates, above=0, least=3)
     seeds, tuning_seeds = checks.seeds("seeds", seeds), checks.seeds("tuning_seeds", tuning_seeds)
     if not arms:
         raise ValueError("a comparison needs at least one arm, got none")
@@ -296,7 +303,6 @@ def compare(
     used = [images for images in (data, judge.images, report.images) if images is not None]
     if len({id(images) for images in used}) < len(used):
         raise ValueError("the images that train, that judge the rates and that report must be three sets")
-    rates = list(rates)
 
     def stage(name: str, designs: list[Design], score: Score) -> Run:
         named = [name] * len(designs)
@@ -309,6 +315,8 @@ def compare(
         choices.append(best(tried[-1], score="score", higher=judge.higher))
         chosen = replace(design, learning_rate=float(choices[-1]["learning_rate"].iloc[0]))
         runs[name] = stage(name, [replace(chosen, seed=seed) for seed in seeds], report)
+    import pandas as pd
+
     choice = pd.concat(choices, ignore_index=True)
     table = pd.concat([found.table for found in runs.values()], ignore_index=True)
     return Comparison(
@@ -374,6 +382,8 @@ def best(
         order = found.assign(tie=by_rate["_tie"].mean())
         chosen = order.sort_values(["failed", "mean", "tie"], ascending=[True, not higher, True]).index[0]
         rows.append([*arm, chosen, *found.loc[chosen].tolist(), grid[0] < chosen < grid[-1]])
+    import pandas as pd
+
     chosen_rates = pd.DataFrame(
         rows, columns=[*arms, rate, "mean", "lowest", "highest", "seeds", "failed", "inside"]
     )

@@ -18,6 +18,8 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     rules = Path(__file__).resolve().parents[1] / "tests" / "nbval_sanitize.cfg"
     config.option.nbval_sanitize_with = str(rules)
+    if getattr(config.option, "dist", "no") not in ("no", "loadfile", "loadgroup", "loadscope"):
+        config.option.dist = "loadfile"  # the cells of a notebook share a kernel, hence a worker
     if sys.platform == "linux":
         _raise_loopback()
     if not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit what is set here
@@ -38,6 +40,15 @@ def _furnish_kernels(config: pytest.Config) -> None:
     if "MPLCONFIGDIR" not in os.environ and not os.access(home if home.exists() else home.parent, os.W_OK):
         os.environ["MPLCONFIGDIR"] = folder
     import matplotlib.font_manager  # noqa: F401  # looks for fonts once, where no list of them is kept
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The cells of a notebook run one after the other, whatever a plugin has shuffled."""
+    cells = [item for item in items if hasattr(item, "cell_num")]
+    books = list(dict.fromkeys(item.path for item in cells))
+    in_order = iter(sorted(cells, key=lambda item: (books.index(item.path), item.cell_num)))
+    items[:] = [next(in_order) if hasattr(item, "cell_num") else item for item in items]
 
 
 def _raise_loopback() -> None:

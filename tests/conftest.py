@@ -1,8 +1,9 @@
 """Settings of all unit tests: hypothesis draws the same examples every time, so that no run needs luck.
 
-To look for new ones: `make test ARGS="tests --hypothesis-profile=search"`.
+To look for new ones: `HYPOTHESIS=search make test ARGS=tests`.
 """
 
+import os
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import settings
 
 settings.register_profile("same", derandomize=True, database=None)
 settings.register_profile("search", max_examples=1000, database=None)
-settings.load_profile("same")
+settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 
 @pytest.fixture(autouse=True)

@@ -20,11 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv", ".hypothesis", ".ipynb_checkpoints"}
@@ -96,7 +101,7 @@ CASES: list[Case] = []
 
 
 def case(name: str, about: str) -> Callable[[Callable[[Desk], str]], Callable[[Desk], str]]:
-    """Enter a function as a case."""
+    """Enter what tries a desk as a case."""
 
     def enter(attempt: Callable[[Desk], str]) -> Callable[[Desk], str]:
         CASES.append(Case(name, about, attempt))
@@ -233,7 +238,6 @@ def nbval(
     extra = {"STRESS_FIGURES": str(figures)} | dict(env or {})
     spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
     command = [*wrap, str(python), "-m", "pytest", "-q", "-p", "stress_probe", "-p", "no:cacheprovider"]
-    command += ["-p", "no:hypothesispytest"]  # takes a second to load and tests no notebook
     command += [*spread, f"--junit-xml={report}", *(str(course / "notebooks" / name) for name in names)]
     before = contents(course)
     done = say(desk, command, cwd=cwd or course, env=environment(extra, path=[*path, course / "tests"]))
@@ -315,50 +319,32 @@ def five(desk: Desk) -> str:
     return f"5 x {remark}"
 
 
-def _threads(desk: Desk, count: int) -> str:
-    env = {"OMP_NUM_THREADS": str(count)}
-    found = asked(desk, "import torch; print(torch.get_num_threads())", env)
-    if found != str(count):
-        raise Skip(f"torch takes {found} threads where {count} are asked for")
-    return nbval(desk, desk.copy(), env=env, workers=1).remark()
+def _held(desk: Desk, env: Mapping[str, str], code: str, wanted: str, **options: Any) -> str:
+    """All notebooks under settings that a line of Python must find in force. Raises Skip where it does not."""
+    if (found := asked(desk, f"import torch; print({code})", env).lower()) != wanted:
+        raise Skip(f"torch gives {found} where {wanted} is asked for")
+    return nbval(desk, desk.copy(), env=env, **options).remark()
 
 
-@case("threads-1", "all notebooks one by one, with one thread: what Binder grants")
-def threads_1(desk: Desk) -> str:
-    """The pass that judges memory: one kernel at a time, under 1 GB."""
-    return _threads(desk, 1)
-
-
-@case("threads-2", "all notebooks one by one, with two threads")
-def threads_2(desk: Desk) -> str:
-    """Sums over two threads are rounded otherwise than over one."""
-    return _threads(desk, 2)
-
-
-def _capability(desk: Desk, wanted: str) -> str:
-    env = {"ATEN_CPU_CAPABILITY": wanted, "OMP_NUM_THREADS": "1"}
-    found = asked(desk, "import torch; print(torch.backends.cpu.get_cpu_capability())", env)
-    if found.lower() != wanted:
-        raise Skip(f"torch finds no more than {found} in this processor")
-    return nbval(desk, desk.copy(), env=env).remark()
-
-
-@case("cpu-default", "ATEN_CPU_CAPABILITY=default: torch without vector instructions")
-def cpu_default(desk: Desk) -> str:
-    """As on an old processor."""
-    return _capability(desk, "default")
-
-
-@case("cpu-avx2", "ATEN_CPU_CAPABILITY=avx2")
-def cpu_avx2(desk: Desk) -> str:
-    """As on most processors."""
-    return _capability(desk, "avx2")
-
-
-@case("cpu-avx512", "ATEN_CPU_CAPABILITY=avx512")
-def cpu_avx512(desk: Desk) -> str:
-    """As on newer servers."""
-    return _capability(desk, "avx512")
+for _count, _why in (
+    ("1", "one thread: what Binder grants"),
+    ("2", "two threads, whose sums are rounded otherwise"),
+):
+    _ask = {
+        "env": {"OMP_NUM_THREADS": _count},
+        "code": "torch.get_num_threads()",
+        "wanted": _count,
+        "workers": 1,
+    }
+    case(f"threads-{_count}", f"all notebooks one by one, with {_why}")(partial(_held, **_ask))
+for _level, _why in (
+    ("default", "an old processor"),
+    ("avx2", "most processors"),
+    ("avx512", "newer servers"),
+):
+    _ask = {"env": {"ATEN_CPU_CAPABILITY": _level, "OMP_NUM_THREADS": "1"}, "wanted": _level}
+    _ask |= {"code": "torch.backends.cpu.get_cpu_capability()"}
+    case(f"cpu-{_level}", f"ATEN_CPU_CAPABILITY={_level}: as on {_why}")(partial(_held, **_ask))
 
 
 NEIGHBOUR = (
@@ -588,6 +574,7 @@ def kill_kernel(process: subprocess.Popen[str], half_way: Callable[[float], bool
 
 
 def _killed(desk: Desk, word: str) -> str:
+    """A clear error, the stored notebooks unharmed, and the next time is clean."""
     course = desk.copy()
     name = notebooks(course)[:3][-1]
     before = contents(course)
@@ -610,16 +597,10 @@ def _killed(desk: Desk, word: str) -> str:
     return f"killed in code cell {found[1]} of {name}; then clean"
 
 
-@case("killed-run", "the kernel is killed half-way through `make run`")
-def killed_run(desk: Desk) -> str:
-    """A clear error, nothing of notebooks/ changed, and the next run is clean."""
-    return _killed(desk, "run")
-
-
-@case("killed-refresh", "the kernel is killed half-way through `make refresh`")
-def killed_refresh(desk: Desk) -> str:
-    """A clear error, the stored notebook unharmed, and the next refresh is clean."""
-    return _killed(desk, "refresh")
+for _word in ("run", "refresh"):
+    case(f"killed-{_word}", f"the kernel is killed half-way through `make {_word}`")(
+        partial(_killed, word=_word)
+    )
 
 
 # --- Colab -----------------------------------------------------------------------------------------
@@ -678,6 +659,65 @@ def colab(desk: Desk) -> str:
     remark = must(desk, [python, "-c", STANDS_IN], env=environment()).strip()
     done = nbval(desk, desk.copy(), python=python, env={"OMP_NUM_THREADS": "1"})
     return f"{done.remark()}. {remark}"
+
+
+# --- newest and oldest -----------------------------------------------------------------------------
+
+FOR_AUTHORS = {"ruff", "mypy", "pandas-stubs"}  # neither a reader nor a test needs them
+
+
+def requirements(oldest: bool) -> list[str]:
+    """What pyproject.toml asks for, for reading and testing: each at its floor, or whatever is newest in its range."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    groups = project["optional-dependencies"].items()
+    extras = [line for name, lines in groups if name != "e2e" for line in lines]
+    found = []
+    for one in map(Requirement, [*project["dependencies"], *extras]):
+        if one.name not in FOR_AUTHORS:
+            floor = [spec.version for spec in one.specifier if spec.operator in (">=", "==")]
+            found.append(f"{one.name}=={floor[0]}" if oldest else str(one))
+    return found
+
+
+def _versions(desk: Desk, oldest: bool) -> str:
+    lines, name = requirements(oldest), "oldest" if oldest else "newest"
+    torch = next(line for line in lines if line.startswith("torch"))
+    cpu = ["--index-url", CPU_INDEX, "--no-deps", "--timeout", "5", "--retries", "0", torch]
+    month = "" if oldest else time.strftime("%Y-%m")  # made anew each month
+    key = f"{sys.version}\n{month}\n{lines}"
+    python = virtual_environment(desk, name, key, [cpu, [torch]], [[*lines]])
+    course = desk.copy()
+    tests = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        str(desk.workers),
+        course / "tests",
+    ]
+    must(desk, tests, cwd=course, env=environment({"OMP_NUM_THREADS": "1"}, path=[course]))
+    done = nbval(desk, course, python=python, env={"OMP_NUM_THREADS": "1"})
+    said = must(desk, [python, "-c", VERSIONS], env=environment()).strip()
+    return f"unit tests; {done.remark()}; {said}"
+
+
+VERSIONS = """
+import importlib.metadata as m, platform
+print("Python", platform.python_version(), *(f"{n} {m.version(n)}" for n in ("torch", "numpy", "pandas", "matplotlib")))
+"""
+
+
+for _name, _what in (
+    ("newest", "the newest of every dependency"),
+    ("oldest", "the floors that pyproject.toml states"),
+):
+    case(_name, f"unit tests and all notebooks with {_what}")(partial(_versions, oldest=_name == "oldest"))
+
+
+# --- a notebook alone ------------------------------------------------------------------------------
 
 
 def published(desk: Desk, repository: str) -> Path:

@@ -1,6 +1,7 @@
 """`make bench`: three sides that do the same work, and what the kernels tell about time, memory, imports and figures."""
 
 import inspect
+import itertools
 import json
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from course_utils import data, training
-from course_utils.maintain import bench
+from course_utils.maintain import bench, bench_history
 from course_utils.maintain import bench_notebooks as kernels
 from course_utils.maintain.bench_notebooks import Imports, Ran
 
@@ -86,8 +87,8 @@ class TestSides:
         assert not torch.equal(begun["plain"][0], begun["plain"][1])
 
     def test_the_loops_are_scaled_to_all_networks_and_the_whole_epoch(self, examples, monkeypatch):
-        clock = iter([0.0, 2.0, 5.0, 6.0] * 2)  # start, plain done, loader done, batched done
-        monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+        clock = iter([0.0, 2.0, 5.0, 5.5, 6.5] * 2)  # start, plain done, loader done, batched begun and done
+        monkeypatch.setattr(bench, "now", lambda: next(clock))
         monkeypatch.setattr(bench.training, "train", lambda *_, **__: Losses())
         times = bench.compare(bench.Shape(6, 1, 4), examples, repeats=1, models=2, steps=1)
         assert times.loop == [2.0 * 6 / 2 * 4] and times.loader == [3.0 * 6 / 2 * 4]
@@ -100,7 +101,7 @@ class TestSides:
         head, below, loop, loader, batched = bench.report({shape: times}, work / 1.0, 10_000).splitlines()
         assert head.split()[-5:] == ["times", "faster", "than", "asked", "largest"]
         assert below.split()[-4:] == ["loader", "loop", "for", "possible"]
-        assert head.split()[:5] == ["networks,", "s/epoch", "network", "share", "of"]
+        assert head.split()[:4] == ["networks,", "s/epoch", "network", "share"]
         assert len({len(line) for line in (head, below, batched)}) == 1
         alone = bench.report({shape: bench.Times(loop=[4.0], batched=[2.0])}, work / 1.0, 10_000).splitlines()
         assert [len(line) for line in alone[2:]] == [len(loop), len(batched)]
@@ -108,9 +109,45 @@ class TestSides:
         assert loader.split() == ["loader", "7.00", "17", f"{work / 7e9:.1f}", "14%"]
         assert batched.split() == ["batched", "2.00", "60", f"{work / 2e9:.1f}", "50%", "3.5", "2.5", "5.0"]
 
+    def test_report_of_the_parts(self):
+        """Parts 3 s, batched 4 s, with norm 6 s, with Adam 5 s: shares of the parts 75, 50 and 60 %."""
+        shape, rate = bench.Shape(3, 2, 8), bench.flops(bench.Shape(3, 2, 8)) * 40.0
+        times = bench.Times([20.0], [4.0], loader=[30.0], parts=[9.0, 3.0, 2.0], norm=[6.0], adam=[5.0])
+        lines = bench.report({shape: times}, rate, 10_000).splitlines()
+        assert len({len(line) for line in [*lines[:2], lines[4]]}) == 1
+        rows = [line.split() for line in lines[4:]]
+        assert rows[0][:2] == ["batched", "4.00"] and rows[0][5] == "75%"
+        assert [(row[1], row[-1]) for row in rows[1:]] == [("parts", "33%"), ("norm", "50%"), ("Adam", "60%")]
+        (entry,) = bench.entries(
+            {shape: times, bench.Shape(1, 1, 1): bench.Times([1.0], [1.0])}, rate, 10_000
+        )
+        assert entry[1:] == (bench_history.machine_name(), rate / 1e9, str(shape), 0.25, 0.75, 5.0)
+
+    def test_parts_and_variants(self, examples, monkeypatch):
+        """Every part has its time; the variants train what the others do."""
+        found, shape = (
+            bench.parts(bench.Shape(2, 3, 8), examples.images, seconds=0.0),
+            bench.Shape(2, 1, 8, batch=100),
+        )
+        assert len(found) == 12 and min(found.values()) > 0
+        assert bench.parts(shape, examples.images, seconds=0.0)["hidden, forward"] == 0  # one layer has none
+        ran, usual = [], training.train
+        monkeypatch.setattr(bench, "parts", lambda *_: {"a": 1.0, "b": 2.0})
+
+        def train(nets, of, **choices):
+            ran.append((len(of), nets.designs[0].norm, choices["optimiser"]))
+            return usual(nets, of, **choices)
+
+        monkeypatch.setattr(bench.training, "train", train)
+        ticks = itertools.count()
+        monkeypatch.setattr(bench, "now", lambda: float(next(ticks)))
+        times = bench.compare(shape, examples, 1, 1, 1, variants=True)
+        assert ran[1:] == [(1000, "none", "sgd"), (1000, "batch", "sgd"), (1000, "none", "adam")]
+        assert times.parts == [30.0] and times.norm == times.adam == times.batched == [1.0]
+
     def test_the_dense_rate_is_that_of_the_fastest_of_four_products(self, monkeypatch):
         clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0, 30.0, 35.0])
-        monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+        monkeypatch.setattr(bench, "now", lambda: next(clock))
         assert bench.matmul_rate(8) == 2 * 8**3 / 1.0
         assert next(clock, None) is None
 
@@ -125,14 +162,14 @@ class TestSides:
         rates = iter([1e9, 2e9, 7e9, *[3e9] * 20])
         monkeypatch.setattr(bench, "compare", lambda *_: bench.Times([1.0], [1.0], 0.0, [1.0]))
         monkeypatch.setattr(bench, "matmul_rate", lambda: next(rates))
-        assert "best of the run: 7.0 GFLOP/s" in bench.networks_part(1, 1, 1)
+        assert "best of the run: 7.0 GFLOP/s" in bench.networks_part(1, 1, 1)[0]
 
     def test_the_largest_difference_of_all_shapes_is_told(self, monkeypatch):
         differences = iter([3e-5, 1e-6, *[0.0] * 20])
         times = lambda *_: bench.Times([1.0], [1.0], next(differences), [1.0])  # noqa: E731
         monkeypatch.setattr(bench, "compare", times)
         monkeypatch.setattr(bench, "matmul_rate", lambda: 1e9)
-        assert bench.networks_part(1, 1, 1).endswith("differ by at most 3e-05 (relative).")
+        assert bench.networks_part(1, 1, 1)[0].endswith("differ by at most 3e-05 (relative).")
 
     def test_the_widths_of_the_table(self):
         assert [shape.width for shape in bench.WIDTHS] == [32, 64, 128, 256, 512]
@@ -161,14 +198,14 @@ class TestSides:
             int(re.search(pattern, said)[1]) for pattern in (r"WIDTH = (\d+)", r"depth=(\d+), width=WIDTH")
         )
         assert race == bench.Shape(gains * rates, depth, width, 5.0, 14, 100) and "in batches of 100" in said
-        for sweep, name, count in ((cost, "08", 3 * 5 * 5), (start, "00", 60)):
-            said = text(name)
-            inputs, depth, width = map(
-                int, re.search(r"inputs=(\d+), depth=(\d+), width=(\d+)", said).groups()
+        for sweep, name in ((cost, "08"), (start, "00")):
+            found = re.findall(r'depth"?[=:] ?(\d+), "?width"?[=:] ?(\d+)', text(name))
+            assert (
+                (str(sweep.depth), str(sweep.width)) in found and "size=14" in text(name) and sweep.size == 14
             )
-            assert sweep == bench.Shape(count, depth, width, 5.0, 14, default) and sweep.inputs == inputs
-        assert "networks: 60 " in text("00") and "batch_size=250" in text("00") and default == 250
+        assert re.search(r"networks.*: 60 ", text("00")) and start.count == 60
         assert '"learning_rate": [0.03, 0.1, 0.3, 1.0, 3.0], "seed": range(5)' in text("08")  # of three arms
+        assert cost.count == 3 * 5 * 5 and cost.batch == start.batch == default
 
     def test_the_other_shapes(self):
         asked = [(16, 3, 64, 4.0), (32, 20, 32, 5.0), (8, 10, 128, 2.0)]
@@ -362,7 +399,7 @@ class TestMain:
         def keep(name, answer):
             return lambda *arguments: calls.append((name, *arguments)) or answer
 
-        monkeypatch.setattr(bench, "networks_part", keep("networks", "the table"))
+        monkeypatch.setattr(bench, "networks_part", keep("networks", ("the table", [ENTRY])))
         monkeypatch.setattr(kernels, "time_imports", keep("imports", [three]))
         monkeypatch.setattr(kernels, "first_figure", keep("figure", [shown]))
         monkeypatch.setattr(kernels, "time_notebook", keep("notebooks", shown))
@@ -392,8 +429,73 @@ class TestMain:
         assert bench.main(["--only", "notebooks", "--quick"]) == 1
         assert "STOPPED: code cell 1" in capsys.readouterr().out
 
-    @pytest.mark.parametrize("arguments", [["--only"], ["--only", "dreams"], ["--threads", "-1"]])
+    @pytest.mark.parametrize(
+        ("share", "options", "status", "told", "rows"),
+        [
+            (0.5, [], 0, None, 1),
+            (0.5, ["--check"], 0, "no sweep is 10% slower than on 2026-01-01", 1),
+            (0.5, ["--check", "--record"], 0, "1 rows written to history.csv", 2),
+            (0.6, ["--check"], 1, "some sweep: 50.0% of the dense rate, 60.0% on 2026-01-01, 17% slower", 1),
+        ],
+    )
+    def test_history(self, calls, tmp_path, monkeypatch, capsys, share, options, status, told, rows):
+        path = tmp_path / "history.csv"
+        bench_history.append(path, [ENTRY._replace(share=share)])
+        monkeypatch.setattr(bench, "HISTORY", path)
+        assert bench.main(["--only", "networks", *options]) == status
+        text = capsys.readouterr().out
+        assert told in text if told else "The history" not in text
+        assert len(bench_history.read(path)) == rows
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["--only"], ["--only", "dreams"], ["--threads", "-1"], ["--only", "figure", "--check"]],
+    )
     def test_bad_arguments(self, arguments, calls, capsys):
         with pytest.raises(SystemExit):
             bench.main(arguments)
         assert "usage" in capsys.readouterr().err and not calls
+
+
+ENTRY = bench_history.Entry("2026-01-01", bench_history.machine_name(), 80.0, "some sweep", 0.5, 0.9, 6.0)
+
+
+class TestHistory:
+    """The file, and what counts as slower."""
+
+    def test_what_is_written_is_read(self, tmp_path):
+        path = tmp_path / "history.csv"
+        assert bench_history.read(path) == []
+        other = ENTRY._replace(sweep="4 of 2 x 8, 14 x 14, 100", dense=123.456)
+        bench_history.append(path, [ENTRY])
+        bench_history.append(path, [other])
+        assert bench_history.read(path) == [ENTRY, other._replace(dense=123.5)]
+        assert path.read_text().splitlines()[0] == "date,machine,dense,sweep,share,of_parts,over_loop"
+        path.write_text("date,machine\n1,2\n")
+        with pytest.raises(ValueError, match="must have the columns date, machine, dense"):
+            bench_history.read(path)
+
+    @pytest.mark.parametrize(
+        ("changed", "found"),
+        [
+            ({"share": 0.451}, 0),
+            ({"share": 0.449}, 1),
+            ({"share": 0.1, "sweep": "another"}, 0),
+            ({"share": 0.1, "machine": "a third"}, 0),
+            ({"share": 0.9}, 0),
+            ({"share": 0.449, "dense": 40.0}, 1),
+        ],
+    )
+    def test_slower(self, changed, found):
+        """Against the last entry of the same sweep on a like machine, relative to the dense rate."""
+        history = [ENTRY._replace(share=0.1), ENTRY, ENTRY._replace(share=0.9, machine="another")]
+        assert len(bench_history.slower(history, [ENTRY._replace(**changed)])) == found
+
+    def test_the_history_of_the_course_can_be_read(self):
+        entries = bench_history.read(bench.HISTORY)
+        assert {entry.sweep for entry in entries} <= {str(shape) for shape in (*bench.SWEEPS, *bench.SHAPES)}
+        assert all(0 < entry.share < 1 and entry.over_loop > 1 for entry in entries)
+
+    def test_without_a_like_machine_nothing_is_claimed(self, tmp_path):
+        text, kept = bench.history_part(tmp_path / "history.csv", [ENTRY], True, False)
+        assert text == "no entry of a machine like this one to compare with" and kept

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import importlib.util
 import io
+import re
 import struct
 import sys
 import zipfile
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import data
+from course_utils import data, where
 from course_utils.data import CLASSES, IDX_FILES, DataError, Dataset, load, read_idx
 
 REPO_DATA = Path(data.__file__).resolve().parent.parent / "data"
@@ -265,7 +266,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the course's copy and its checksum, which the loader reads in place of data/."""
     for name in ("fashion_mnist.npz", "fashion_mnist.sha256"):
         (tmp_path / name).write_bytes((REPO_DATA / name).read_bytes())
-    monkeypatch.setattr(data, "_DATA", tmp_path)
+    monkeypatch.setattr(where, "stored", lambda name: tmp_path / name)
     assert len(load(count=1)) == 1
     return tmp_path
 
@@ -278,6 +279,7 @@ def refused(*parts: str) -> None:
     for part in (
         *parts,
         "git checkout -- data/fashion_mnist.npz",
+        f"in an unpacked ZIP, fetch the ZIP again ({where.home()})",
         "python data/make_fashion_mnist.py FOLDER",
     ):
         assert part in message
@@ -521,8 +523,26 @@ def test_missing_original(originals: tuple[Path, Any], name: str) -> None:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere.*FileNotFoundError"):
+    with pytest.raises(DataError, match=r"nowhere: expected a folder with .* found nothing of this name"):
         load(folder=tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"found none of these in it"):
+        load(folder=tmp_path)
+
+
+@pytest.mark.parametrize("named", ["", "fashion_mnist.npz", "mine.npz"])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_another_copy(tmp_path: Path, named: str, recorded: bool) -> None:
+    """Its folder or the copy itself, checked by the checksum beside it, or else by the course's own."""
+    content = (REPO_DATA / "fashion_mnist.npz").read_bytes()
+    path = tmp_path / (named or "fashion_mnist.npz")
+    path.write_bytes(content)
+    if recorded:
+        (tmp_path / "fashion_mnist.sha256").write_bytes((REPO_DATA / "fashion_mnist.sha256").read_bytes())
+    told = path if named else str(tmp_path)
+    assert torch.equal(load("test", 5, folder=told).images, load("test", 5).images)
+    path.write_bytes(content[:-1] + b"!")
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        load(folder=told)
 
 
 @needs_originals
@@ -572,7 +592,7 @@ def test_maker_and_loader_agree(
     with zipfile.ZipFile(target / "fashion_mnist.npz") as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert sorted(path.name for path in target.iterdir()) == ["fashion_mnist.npz", "fashion_mnist.sha256"]
-    monkeypatch.setattr(data, "_DATA", target)
+    monkeypatch.setattr(where, "stored", lambda name: target / name)
     for split, count in (("train", 20), ("test", 5)):
         got = load(split)
         expected = torch.from_numpy(arrays[IDX_FILES[split][0]][:count])

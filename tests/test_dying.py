@@ -311,7 +311,7 @@ def test_run_is_train_and_firing() -> None:
     low = units.firing(net, train.images).never_positive.double().mean((1, 2))
     assert found.dead is None and found.table.off_side.tolist() == low.tolist()
     assert found.table.without_slope[2:].sum() == found.table.dead[2:].sum() == 0
-    assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+    torch.testing.assert_close(found.networks.parameters["hidden"], net.parameters["hidden"])
     right = (net(train.images).argmax(2) == train.labels).double().mean(1)
     assert found.table.accuracy.tolist() == pytest.approx(right.tolist())
     with pytest.raises(FrozenInstanceError):
@@ -337,7 +337,7 @@ def test_the_shape_and_the_length_of_a_run_unless_told_otherwise() -> None:
     assert (found.networks.depth, found.networks.width) == (4, 64)
     net = networks.Networks(relu(seed=[0]), 12, 4, 64)
     training.train(net, train, epochs=4, batch_size=100, momentum=0.9)
-    assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+    torch.testing.assert_close(found.networks.parameters["hidden"], net.parameters["hidden"])
 
 
 def test_run_counts_batch_norm_at_init_with_the_statistics_of_all_images() -> None:

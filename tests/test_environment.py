@@ -1,6 +1,6 @@
 """pyproject.toml, the pins, environment.yml and what is installed say the same; nothing names one machine."""
 
-import itertools
+import os
 import re
 import subprocess
 import sys
@@ -25,26 +25,24 @@ ONLY_FOR_AUTHORS = {
     "ruff",
     "mypy",
     "pandas-stubs",
-    "nbconvert",
-    "latex2mathml",
 }  # no reader on Binder or conda needs them
 
 
-def wanted() -> dict[str, SpecifierSet]:
-    lines = [*PROJECT["project"]["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]]
+def ranges(*lines: str) -> dict[str, SpecifierSet]:
     parsed = [Requirement(line) for line in lines]
     return {canonicalize_name(one.name): one.specifier for one in parsed}
 
 
-def pins() -> dict[str, Version]:
-    lines = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    parts = [line.split("==") for line in lines if line and not line.startswith("#")]
-    assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
-    return {canonicalize_name(name): Version(version) for name, version in parts}
+def wanted() -> dict[str, SpecifierSet]:
+    return ranges(*PROJECT["project"]["dependencies"], *EXTRAS["lab"], *EXTRAS["test"])
 
 
-def colab_pins() -> dict[str, Version]:
-    lines = (ROOT / ".ci" / "constraints-colab.txt").read_text(encoding="utf-8").splitlines()
+def book() -> dict[str, SpecifierSet]:
+    return ranges(*EXTRAS["book"])
+
+
+def pins(name: str = "constraints.txt") -> dict[str, Version]:
+    lines = (ROOT / ".ci" / name).read_text(encoding="utf-8").splitlines()
     parts = [line.split("==") for line in lines if line and not line.startswith("#")]
     assert all(len(part) == 2 for part in parts), "every line is name==version, no paths and no addresses"
     return {canonicalize_name(name): Version(version) for name, version in parts}
@@ -65,10 +63,10 @@ def conda_lines() -> dict[str, str]:
     return {part[1]: part[2] for part in parts}
 
 
-@pytest.mark.parametrize("name", sorted(wanted()))
+@pytest.mark.parametrize("name", sorted(wanted() | book()))
 def test_pins_satisfy_the_ranges(name: str) -> None:
     assert name in pins(), f".ci/constraints.txt does not pin {name}"
-    assert pins()[name] in wanted()[name]
+    assert pins()[name] in (wanted() | book())[name]
 
 
 def test_pin_of_torch_names_no_build() -> None:
@@ -78,7 +76,7 @@ def test_pin_of_torch_names_no_build() -> None:
 def test_what_colab_offers_satisfies_the_ranges() -> None:
     # All that a notebook needs there, but torch, whose build differs: tests/stress.py says what stands in for it.
     needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
-    found = colab_pins()
+    found = pins("constraints-colab.txt")
     assert needed - set(found) == {"torch"}
     assert "torch" not in found
     outside = [name for name in set(found) & set(wanted()) if found[name] not in wanted()[name]]
@@ -92,7 +90,7 @@ def test_make_explains_every_target() -> None:
     assert named
     told = set(re.findall(r'@echo "  make (\w+)', text))
     assert told == set(named[1].split()) - {"help", "lint"}  # parts of the others
-    assert all(re.search(rf"^{target}:", text, re.MULTILINE) for target in named[1].split())
+    assert all(re.search(rf"^(?:\w+ )*{target}\b.*:", text, re.MULTILINE) for target in named[1].split())
 
 
 @pytest.mark.parametrize("name", sorted(set(wanted()) - ONLY_FOR_AUTHORS))
@@ -140,6 +138,15 @@ def test_makefile_and_workflow_take_torch_as_pinned() -> None:
     assert "-c .ci/constraints.txt torch" in workflow
     oldest = SpecifierSet(PROJECT["project"]["requires-python"])
     assert all(version in oldest for version in steps["strategy"]["matrix"]["python"])
+
+
+def test_the_calendar_tries_the_newest_and_the_oldest() -> None:
+    text = (ROOT / ".github" / "workflows" / "monthly.yml").read_text(encoding="utf-8")
+    found = yaml.safe_load(text)
+    assert found[True]["schedule"], "yaml reads `on` as True"
+    assert set(found["jobs"]["versions"]["strategy"]["matrix"]["case"]) == {"newest", "oldest"}
+    steps = found["jobs"]["versions"]["steps"]
+    assert any(step.get("run") == "make ${{ matrix.case }}" for step in steps)
 
 
 def test_version_is_the_same_everywhere() -> None:
@@ -233,8 +240,17 @@ def test_every_checkout_has_lines_that_end_alike(tmp_path: Path) -> None:
     assert (copy / "a.py").read_bytes() == b"a\nb\n" and (copy / "b.npz").read_bytes() == b"\n"
 
 
-def test_foreign_plugins_that_change_the_order_are_off() -> None:
-    options = PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
-    assert {"no:randomly", "no:random_order"} <= {
-        after for p, after in itertools.pairwise(options) if p == "-p"
-    }
+def test_foreign_plugins_are_not_loaded(tmp_path: Path) -> None:
+    plugin = tmp_path / "stray-1.dist-info"
+    plugin.mkdir()
+    (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: stray\nVersion: 1\n", encoding="utf-8")
+    (plugin / "entry_points.txt").write_text("[pytest11]\nstray = stray\n", encoding="utf-8")
+    (tmp_path / "stray.py").write_text("raise RuntimeError('loaded')\n", encoding="utf-8")
+    (tmp_path / "test_x.py").write_text("def test_x():\n    pass\n", encoding="utf-8")
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    words = ["-p", "no:cacheprovider", "-q", str(tmp_path / "test_x.py")]
+    for settings, fails in ((ROOT / "pyproject.toml", False), (tmp_path / "none.toml", True)):
+        (tmp_path / "none.toml").write_text("[tool.pytest.ini_options]\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-c", str(settings), *words]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+        assert ("RuntimeError: loaded" in done.stdout + done.stderr) == fails == bool(done.returncode)

@@ -3,6 +3,8 @@
 import base64
 import importlib
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 import IPython.display
@@ -191,12 +193,14 @@ def test_an_empty_list_of_words(shown: list, control: Any) -> None:
 class Counted:
     """In place of the sketcher: what is drawn is a place's number, and each drawing is counted."""
 
+    png = b""  # set: what every picture is instead
+
     def __init__(self, drawn: list[int]) -> None:
         self.drawn = drawn
 
     def __call__(self, draw: Any) -> plots.Picture:
         self.drawn.append(draw())
-        return plots.Picture(b"picture %d of place %d" % (len(self.drawn), self.drawn[-1]), 4, 3)
+        return plots.Picture(self.png or b"picture %d of place %d" % (len(self.drawn), self.drawn[-1]), 4, 3)
 
 
 class Shell:
@@ -277,3 +281,71 @@ def test_a_slider_may_start_at_either_end(shown: list, drawn: list[int], control
     explorer(lambda k: 0, lambda k: f"Place {k}.", {"k": ("place", control)})
     (slider,), _ = live(shown[0][0])
     assert (slider.min, slider.max, slider.step, slider.value) == control
+
+
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every picture is a real one, of nothing."""
+    target = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(target, format="png")
+    monkeypatch.setattr(Counted, "png", target.getvalue())
+
+
+def written(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "explorer.json").read_text(encoding="utf-8"))
+
+
+def test_an_export_has_a_picture_and_words_for_every_place(shown: list, tmp_path: Path) -> None:
+    one = explorer(draw, words, {"k": ("steepness", (-1, 1, 0.5, 0.5)), "kind": ("kind", ["line", "square"])})
+    one.export(tmp_path / "new" / "folder")
+    told = written(tmp_path / "new" / "folder")
+    assert told["controls"] == [
+        {"label": "steepness", "places": ["−1", "−0.5", "0", "0.5", "1"], "start": 3},
+        {"label": "kind", "places": ["line", "square"], "start": 0},
+    ]
+    assert told["words"] == [words(k, kind) for k in (-1, -0.5, 0, 0.5, 1) for kind in ("line", "square")]
+    files = [(tmp_path / "new" / "folder" / f"{number}.webp").read_bytes() for number in range(10)]
+    pictures = [Image.open(io.BytesIO(file)) for file in files]
+    assert {picture.size for picture in pictures} == {(400, 250)}
+    live_one = Image.open(io.BytesIO(one(k=-0.5, kind="square").png)).convert("RGB")
+    apart = np.asarray(pictures[3].convert("RGB"), float) - np.asarray(live_one, float)
+    assert np.abs(apart).max() < 40 and np.abs(apart).mean() < 1  # 64 colours for all of them
+
+
+@pytest.mark.parametrize(
+    ("control", "most", "places", "start"),
+    [
+        ((0, 100, 1, 50), 5, [0, 25, 50, 75, 100], 2),
+        ((0, 100, 1, 7), 5, [0, 7, 50, 75, 100], 1),
+        ((0, 100, 1, 98), 4, [0, 33, 98, 100], 2),
+        ((0, 100, 1, 0), 1, [0, 100], 0),
+        ((0, 100, 1, 7), 1, [0, 7, 100], 1),
+        ((0, 10, 4, 8), 9, [0, 4, 8], 2),
+        ((3, 3, 1, 3), 1, [3], 0),
+        ((0.1, 0.7, 0.1, 0.3), 9, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], 2),
+        ((0, 1, 0.4, 0.5), 9, [0.0, 0.4, 0.5, 0.8], 2),
+        (["a", "b", "c"], 1, ["a", "b", "c"], 0),
+    ],
+)
+def test_an_export_keeps_ends_and_start(
+    shown: list, drawn: list, tmp_path: Path, blank: None, control: Any, most: int, places: list, start: int
+) -> None:
+    explorer(lambda k: k, lambda k: f"{k}", {"k": ("place", control)}).export(tmp_path, most)
+    (told,) = written(tmp_path)["controls"]
+    assert written(tmp_path)["words"] == [str(place) for place in places]
+    assert (told["places"], told["start"]) == (
+        [place if isinstance(place, str) else f"{place:g}" for place in places],
+        start,
+    )
+
+
+def test_the_longest_slider_is_thinned_first(shown: list, drawn: list, tmp_path: Path, blank: None) -> None:
+    controls = {"a": ("a", (1, 9, 1, 1)), "b": ("b", (1, 4, 1, 1)), "c": ("c", ["x", "y", "z"])}
+    explorer(lambda a, b, c: a, lambda a, b, c: c, controls).export(tmp_path, 50)
+    assert [len(one["places"]) for one in written(tmp_path)["controls"]] == [4, 4, 3]
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, True])
+def test_an_export_of_no_pictures(shown: list, drawn: list, tmp_path: Path, most: Any) -> None:
+    with pytest.raises(ValueError, match="most must be a whole number of at least 1"):
+        counting().export(tmp_path, most)

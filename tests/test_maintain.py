@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import nbformat
@@ -19,7 +21,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils.__main__ import main
-from course_utils.maintain import bench, bootstrap, execute, pages, publish
+from course_utils.maintain import bench, book, bootstrap, execute, publish, saving
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMPED = "someone/why-relu"
@@ -66,6 +68,19 @@ def course(tmp_path: Path) -> Path:
         "# Why ReLU?\n\n<!-- badges -->\nx\n<!-- /badges -->\n\nText.\n", encoding="utf-8"
     )
     return root
+
+
+def python(*words: str, at: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A fresh Python in a folder, to its end."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=at,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
 
 
 def write(root: Path, name: str, content: nbformat.NotebookNode) -> Path:
@@ -150,7 +165,8 @@ def test_publish_stamps_and_stamps_again(course: Path) -> None:
         "a/b.git",
         "a b/c",
         'a/b"\nx = "',
-        "https://github.com/a/b",
+        "https://gitlab.com/a/b",
+        "https://github.com/a",
         "a" * 40 + "/b",
     ],
 )
@@ -160,6 +176,18 @@ def test_publish_refuses_what_is_no_name(course: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"owner/name"):
         publish.publish(name, root=course)
     assert (path.read_bytes(), (course / "pyproject.toml").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://github.com/{}", "http://www.github.com/{}/", "github.com/{}.git", "git@github.com:{}.git",
+        "ssh://git@github.com:22/{}.git", "https://github.com/{}/tree/main/notebooks?tab=readme#top", " {}/ ",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["ada/why-relu", "Ada-1/their.course"])
+def test_publish_takes_addresses(address: str, name: str) -> None:
+    assert bootstrap.plain_name(address.format(name)) == name
 
 
 @pytest.mark.parametrize("branch", ["", "-x", "a b", "a..b", "a/", 'a"b', "a\n"])
@@ -184,7 +212,7 @@ def test_publish_writes_nothing_unless_it_can_write_everything(course: Path) -> 
 
 def test_first_cell_is_short_and_well_formed() -> None:
     text = bootstrap.cell_source(STAMPED)
-    assert len(text.splitlines()) <= 29
+    assert len(text.splitlines()) <= 30
     assert max(map(len, text.splitlines())) <= 110
     compile(text, "cell", "exec")
 
@@ -207,16 +235,7 @@ def in_colab(
         "PYTHONPATH": str(folder / "stub"),
         "PYTHONIOENCODING": "utf-8",
     }
-    command = [sys.executable, "-c", "import google.colab\n" + code]
-    return subprocess.run(
-        command,
-        cwd=content,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-    )
+    return python("-c", "import google.colab\n" + code, at=content, **settings)
 
 
 def git(*words: str, at: Path) -> None:
@@ -306,42 +325,43 @@ def test_first_cell_of_an_unpublished_copy_says_so(tmp_path: Path) -> None:
 
 def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
     code = bootstrap.cell_source() + "\nimport course_utils\nprint(course_utils.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        cwd=course / "notebooks",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-c", code, at=course / "notebooks")
     assert done.stderr == ""
     assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
 
 
-@pytest.mark.parametrize("away", [False, True], ids=["another package first on the path", "notebook alone"])
-@pytest.mark.parametrize("shadow", [False, True])
-def test_first_cell_takes_the_courses_package_or_names_what_is_in_the_way(
-    course: Path, tmp_path: Path, shadow: bool, away: bool
+@pytest.mark.parametrize("name", [bootstrap.PLACEHOLDER, STAMPED])
+@pytest.mark.parametrize("foreign", ["", "course_utils/__init__.py", "course_utils.py", "course_utils/x.py"])
+def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
+    tmp_path: Path, name: str, foreign: str
 ) -> None:
-    other = tmp_path / "other" / "course_utils" / "__init__.py"
-    other.parent.mkdir(parents=True)
-    other.write_text("")
-    first = [str(other.parents[1])] if shadow else []
-    code = f"import sys\nsys.path[:0] = {first}\nsys.path.append({str(course)!r})\n" * (not away)
-    code = code or f"import sys\nsys.path[:] = {first} + [p for p in sys.path if 'site-packages' not in p]\n"
-    code += f"{bootstrap.cell_source()}\nimport course_utils\nprint(course_utils.__file__)"
-    (tmp_path / "alone" / "notebooks").mkdir(parents=True)
-    where = (tmp_path / "alone" if away else course) / "notebooks"
-    done = subprocess.run(
-        [sys.executable, "-I", "-S" if away else "-B", "-c", code], cwd=where, capture_output=True, text=True
+    (tmp_path / "mine" / "notebooks").mkdir(parents=True)
+    if foreign:
+        (tmp_path / foreign).parent.mkdir(exist_ok=True)
+        (tmp_path / foreign).touch()
+    code = f"import sys; sys.path.append({str(tmp_path)!r})\n"
+    done = python("-I", "-S", "-c", code + bootstrap.cell_source(name), at=tmp_path / "mine" / "notebooks")
+    home = "where this notebook is from" if name == bootstrap.PLACEHOLDER else f"https://github.com/{name}"
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ModuleNotFoundError: The notebook needs the course's package course_utils: ")
+    assert f"Get all of it from {home}, open its folder notebooks" in said
+    assert ("is another package of that name" in said) == bool(foreign)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_courses_package_comes_before_another_of_its_name(
+    course: Path, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "course_utils").mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
+    paths = [str(tmp_path), str(course)]
+    code = (
+        f"import sys; sys.path[:0] = {paths if place == 'before' else paths[::-1]}\n"
+        + bootstrap.cell_source()
     )
-    if away:
-        says = f"{other} is another package of that name" if shadow else f"{where.parent} holds none"
-        assert (
-            f"ModuleNotFoundError: The notebook needs the course's package course_utils: {says}. Get"
-            in done.stderr
-        )
-    else:
-        assert Path(done.stdout.strip()).resolve() == (course / "course_utils" / "__init__.py").resolve()
+    code += f"\nimport course_utils\nprint(course_utils.__file__, sys.path.count({str(course)!r}))"
+    done = python("-I", "-c", code, at=course / "notebooks")
+    assert done.stdout == f"{course / 'course_utils' / '__init__.py'} 1\n", done.stderr
 
 
 def test_first_cell_shows_last_values_alone(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,14 +388,7 @@ def test_first_cell_has_torch_wait_in_peace_unless_told(
         bootstrap.cell_source()
         + "\nprint('torch' in sys.modules, os.environ['GOMP_SPINCOUNT'], sys.path[0], sep='\\n')"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        cwd=course / "notebooks",
-        env={**os.environ, **given},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python("-I", "-c", code, at=course / "notebooks", **given)
     assert done.stdout.splitlines()[:2] == ["False", then]
     assert Path(done.stdout.splitlines()[2]).resolve() == course.resolve()
 
@@ -384,16 +397,7 @@ def test_first_cell_has_torch_wait_in_peace_unless_told(
 
 
 def cli(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "course_utils", *words]
-    return subprocess.run(
-        command,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-    )
+    return python("-m", "course_utils", *words, at=root, PYTHONPATH=str(root))
 
 
 def test_refresh_stores_clean_outputs(course: Path) -> None:
@@ -403,7 +407,8 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
         kernelspec={"name": "mine", "display_name": "Mine", "language": "python"},
         language_info={"name": "python", "version": "3.0"},
     )
-    untidy.cells[2].metadata["execution"] = {"iopub.status.busy": "2020"}
+    untidy.cells[2].metadata.update(execution={"iopub.status.busy": "2020"}, collapsed=True)
+    untidy.cells[3].metadata.jupyter = {"outputs_hidden": True}
     untidy.cells[2].execution_count = 99
     untidy.cells[3].id = untidy.cells[2].id
     path = course / "notebooks" / "01_tiny.ipynb"
@@ -418,6 +423,7 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     assert execute.problems(stored) == []
     assert set(stored["metadata"]) == {"kernelspec", "language_info"}
     cells = stored["cells"]
+    assert [cell["metadata"].get("collapsed") for cell in cells] == [None, None, None, True, None]
     assert [cell.get("execution_count") for cell in cells] == [None, 1, 2, 3, 4]
     assert [cell["id"] for cell in cells] == ["title", "c0", "c1", "cell-003", "c3"]
     assert cells[2]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}]
@@ -426,6 +432,36 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     before = path.read_bytes()
     assert execute.refresh(["01"], root=course) == 0
     assert path.read_bytes() == before
+
+
+def test_refresh_says_what_changed_and_what_hangs_on_it(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = "display({'text/plain': '[C01] holds (measured)\\n  figure: %s steps', 'text/html': ''}, raw=True)"
+    book = notebook("print('in 90 steps')", card % 90)
+    book.cells.insert(2, nbformat.v4.new_markdown_cell("It takes 90 steps. So there.", id="words"))
+    path = write(course, "01_tiny", book)
+    write(course, "09_last", notebook())
+    assert execute.refresh(["01"], root=course) == 0
+    capsys.readouterr()
+    path.write_text(path.read_text(encoding="utf-8").replace("90 steps')", "180 steps')"), encoding="utf-8")
+    assert execute.refresh(["01"], root=course) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "01_tiny: numbers that changed, and the prose beside them",
+        "    c1: 90 -> 180",
+        "        read words: It takes 90 steps.",
+    ]
+    hint = (
+        'Cards changed in 01. Notebook 09 quotes them, 00 draws the map of verdicts: make refresh ARGS="{}"'
+    )
+    for old, names, later in ((90, ["01"], "09 00"), (91, ["01", "09"], "00"), (91, ["01"], None)):
+        new = path.read_text(encoding="utf-8").replace(
+            f"{old} steps', 'text", "91 steps', 'text" if old == 90 else "92 steps', 'text"
+        )
+        path.write_text(new, encoding="utf-8")
+        assert execute.refresh(names, root=course) == 0
+        said = capsys.readouterr().out
+        assert said.endswith(hint.format(later) + "\n" if later else "No number changed.\n")
 
 
 @pytest.mark.parametrize(
@@ -457,7 +493,16 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     execute.clean(stored)
     assert execute.problems(stored) == []
     assert stored.metadata.language_info == {"name": "python"}
-    stored.metadata.language_info["version"] = "3.0"
+    stored.metadata.language_info = {
+        "name": "python",
+        "version": "3.0",
+    }  # JupyterLab saves these two, unasked
+    stored.cells[1].metadata.collapsed = True
+    assert execute.problems(stored) == []
+    stored.cells[2].metadata.jupyter = {"outputs_hidden": True}
+    assert execute.problems(stored) == ['cell c1: "collapsed" is not stored, and JupyterLab would add it']
+    stored.cells[2].metadata.pop("jupyter")
+    stored.metadata.language_info = {"name": "R"}
     stored.metadata.widgets = {}
     stored.cells[0].metadata.trusted = True
     stored.cells[1].source = " \n"
@@ -471,7 +516,7 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     stored.cells[3].id = "c1"
     assert execute.problems(stored) == [
         "metadata.widgets is stored",
-        "metadata.language_info.version is stored",
+        "metadata.language_info does not name python",
         "cells lack an id of their own",
         "cell title: metadata.trusted is stored",
         "cell c0: empty",
@@ -507,7 +552,7 @@ def test_run_ends_with_the_verdicts_unless_a_notebook_stopped(
     course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, folders = write(course, "01_b", notebook()), []
-    monkeypatch.setattr(execute, "print_verdicts", lambda folder: folders.append(folder) or 5)
+    monkeypatch.setattr(execute, "print_verdicts", lambda folder, ran: folders.append(folder) or 5)
     monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
     assert execute.run(root=course) == 5 and folders == [course / "build"]
     assert "[1/1] 01_b " in capsys.readouterr().out
@@ -743,6 +788,9 @@ def test_run_prints_the_verdicts_of_the_executed_copies(course: Path) -> None:
     assert "[1/1] 00_good" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["C01", "holds", "00_good", "build"]
     write(course, "01_other", notebook())
+    done = cli(course, "run", "01")  # the copy of 00 still lies in build/
+    assert [line.split()[0] for line in done.stdout.splitlines()[-2:]] == ["claim", "C01"]
+    assert done.stdout.splitlines()[-1].split()[2] == "01_other"
     shown = cli(course, "verdicts").stdout.splitlines()[-2:]
     assert [line.split() for line in shown] == [
         ["C01", "holds", "00_good", "notebooks"],
@@ -760,9 +808,10 @@ def test_check_reports_and_executes_nothing(course: Path) -> None:
 
 
 def test_command_line_explains_itself(course: Path) -> None:
-    assert cli(course).returncode == 2
-    shown = cli(course, "--help").stdout
-    assert all(chore in shown for chore in ["run", "refresh", "bench", "publish", "verdicts"])
+    shown = cli(course)
+    assert shown.returncode == 0 and shown.stdout == cli(course, "--help").stdout
+    chores = ["run", "refresh", "prose", "bench", "publish", "book", "verdicts"]
+    assert all(f"\n    {chore} " in shown.stdout for chore in chores)
     assert cli(course, "run", "no_such").returncode == 2
     refused = cli(course, "publish", "nonsense")
     assert refused.returncode == 2 and "not owner/name" in refused.stderr
@@ -775,10 +824,13 @@ CHORES = [
     ("refresh 02 09", ("refresh", ["02", "09"])),
     ("refresh --check", ("check", [])),
     ("refresh --check 03", ("check", ["03"])),
+    ("prose", ("untied", [])),
+    ("prose 05", ("untied", ["05"])),
     ("verdicts", ("print_verdicts", execute.ROOT / "notebooks")),
     ("publish ada/why-relu", ("publish", "ada/why-relu", None)),
     ("publish ada/why-relu --branch two", ("publish", "ada/why-relu", "two")),
-    ("html", ("html",)),
+    ("book", ("book", False)),
+    ("book --still", ("book", True)),
     ("bench", ("bench", [])),
     ("bench --only imports --threads 2", ("bench", ["--only", "imports", "--threads", "2"])),
 ]
@@ -791,9 +843,9 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
     def keep(name: str):
         return lambda *arguments: calls.append((name, *arguments)) or 7
 
-    for name in ("run", "refresh", "check", "print_verdicts"):
+    for name in ("run", "refresh", "check", "untied", "print_verdicts"):
         monkeypatch.setattr(execute, name, keep(name))
-    for name, module in {"publish": publish, "html": pages, "bench": bench}.items():
+    for name, module in {"publish": publish, "book": book, "bench": bench}.items():
         monkeypatch.setattr(module, "main", keep(name))
     assert main(line.split()) == 7  # the chore's own exit status
     assert calls == [call]
@@ -802,11 +854,10 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "required: chore"),
         ("dance", "invalid choice: 'dance'"),
         ("publish", "required: repository"),
         ("run 02 --fast", "unknown arguments: --fast"),
-        ("html --quick 3", "unknown arguments: --quick 3"),
+        ("book --quick 3", "unknown arguments: --quick 3"),
     ],
 )
 def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:
@@ -815,6 +866,39 @@ def test_what_is_no_chore_is_refused(capsys: pytest.CaptureFixture[str], line: s
     assert refused.value.code == 2
     shown = capsys.readouterr().err
     assert said in shown and "usage: python -m course_utils" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "build"),
+            "book: [Errno 13] Permission denied: 'build'\n",
+        ),
+        (ValueError("no such thing"), "book: no such thing\n"),
+        (ModuleNotFoundError("No module", name="jinja2"), "book: jinja2 is not installed here: make setup"),
+        (KeyboardInterrupt(), "book: stopped by hand\n"),
+    ],
+)
+def test_a_chore_fails_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(book, "main", fail)
+    assert main(["book"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(said) and shown.count("\n") == 1
+
+
+def test_publish_needs_nothing_but_python(course: Path) -> None:
+    write(course, "00_start_here", notebook())
+    code = "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['publish', 'a/b']\n"
+    done = python(
+        "-I", "-S", "-c", code + "from course_utils.__main__ import main; sys.exit(main())", at=course
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "stamped  README.md" in done.stdout
 
 
 def test_each_chore_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -916,3 +1000,45 @@ def test_nbval_sees_every_character_but_the_number_behind_about(tmp_path: Path) 
     cases = ElementTree.parse(report).getroot().iter("testcase")
     passed = [case.find("failure") is None and case.find("error") is None for case in cases]
     assert passed == [True, *(passes for *_, passes in TRIALS)]
+
+
+# --- reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_what_was_only_read_is_saved_as_it_was(path: Path, tmp_path: Path) -> None:
+    """Jupyter's server, with the course's extension, is given each notebook as JupyterLab hands it back."""
+    from jupyter_server.services.contents.filemanager import FileContentsManager
+
+    manager = FileContentsManager(root_dir=str(tmp_path))
+    saving._load_jupyter_server_extension(SimpleNamespace(contents_manager=manager))
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = manager.get(path.name)
+    model["content"]["metadata"]["language_info"]["version"] = "3.11.7"
+    for cell in model["content"]["cells"]:
+        cell["metadata"]["trusted"] = True
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+            cell["metadata"]["collapsed"] = True
+    manager.save(model, path.name)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_notebook_that_is_not_the_courses_is_saved_as_it_comes() -> None:
+    for cells in ([], [nbformat.v4.new_code_cell("1 + 1")]):
+        content = nbformat.v4.new_notebook(
+            cells=cells, metadata={"language_info": {"name": "python", "version": "3"}}
+        )
+        before = json.dumps(content)
+        saving.forget_version({"type": "notebook", "content": content}, path="x", contents_manager=None)
+        assert json.dumps(content) == before
+    saving.forget_version({"type": "file", "content": "text"})
+
+
+def test_installing_the_course_switches_the_extension_on() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"][
+        "targets"
+    ]["wheel"]
+    ((source, target),) = told["shared-data"].items()
+    assert target.startswith("etc/jupyter/jupyter_server_config.d/")
+    on = json.loads((ROOT / source).read_text(encoding="utf-8"))["ServerApp"]["jpserver_extensions"]
+    assert on == {point["module"]: True for point in saving._jupyter_server_extension_points()}

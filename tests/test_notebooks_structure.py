@@ -5,12 +5,14 @@ kernel runs, or would differ on the next machine.
 """
 
 import ast
+import importlib.util
 import itertools
 import json
 import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -240,6 +242,31 @@ def test_the_notebooks_are_numbered_without_gaps() -> None:
     numbers = [path.name.split("_")[0] for path in NOTEBOOKS]
     assert numbers == [f"{number:02d}" for number in range(len(NOTEBOOKS))]
     assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
+
+
+@pytest.fixture
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("notebooks_conftest", ROOT / "notebooks" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_shuffled_cells_are_put_in_order(hooks: ModuleType) -> None:
+    cells = {(book, n): SimpleNamespace(path=Path(book), cell_num=n) for book in "ab" for n in range(3)}
+    test = SimpleNamespace(path=Path("t"))
+    items = [cells["b", 2], test, *(cells[at] for at in [("a", 1), ("b", 0), ("a", 0), ("b", 1), ("a", 2)])]
+    hooks.pytest_collection_modifyitems(items)
+    assert items == [cells["b", 0], test, cells["b", 1], cells["b", 2], *(cells["a", n] for n in range(3))]
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"), [("no", "no"), ("load", "loadfile"), ("worksteal", "loadfile"), ("loadscope",) * 2]
+)
+def test_a_notebook_stays_with_one_worker(hooks: ModuleType, asked: str, taken: str) -> None:
+    config = SimpleNamespace(option=SimpleNamespace(dist=asked), workerinput={})
+    hooks.pytest_configure(config)
+    assert config.option.dist == taken
 
 
 @every_notebook

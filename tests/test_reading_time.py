@@ -14,7 +14,9 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.ipynb"))
 WORDS, GLANCE, EXERCISE = 210, 1 / 3, 1  # words a minute; minutes
 FURTHER = re.compile(r"^(?:## |\*\*)Further reading", flags=re.M)
-STATED = re.compile(r"\*\*Reading:\*\* about (\d+) minutes with the exercises\.")
+STATED = re.compile(
+    r"\*\*[^*]+:\*\*[^*\d]*?\b(\d+)\b"
+)  # the first bold label with a number of its own, in any language
 
 
 def words(text: str) -> int:
@@ -50,7 +52,9 @@ def _plumbing(text: str) -> bool:
 def stated(notebook: dict) -> int:
     """The minutes that the first cell states."""
     found = STATED.search("".join(notebook["cells"][0]["source"]))
-    assert found, 'the first cell must say "**Reading:** about N minutes with the exercises."'
+    assert found, (
+        'the first cell must say, after "Claims tried here", "**Reading:** about N minutes with the exercises."'
+    )
     return int(found[1])
 
 
@@ -70,6 +74,11 @@ def test_reckoning(heading: str) -> None:
     book = {"cells": [{"cell_type": "markdown", "source": text}, exercise, figure, folded]}
     assert minutes(book) == pytest.approx((2 + 3) / 210 + 1 + 2 / 3)
     assert words("a $x^2$ b $$\nE = mc^2\n$$ [link](http://x.y)") == 1 + 2 + 1 + 10 + 1
+
+
+def test_the_minutes_are_found_in_any_language() -> None:
+    text = "# 06\n\n**Geprüft:** C14 und E8 (siehe Heft 09). **Lesezeit:** etwa 35 Minuten. **Laufzeit:** 40 Sekunden."
+    assert stated({"cells": [{"source": text}]}) == 35
 
 
 if __name__ == "__main__":

@@ -26,9 +26,47 @@ def test_readme_lists_every_notebook():
 
 
 def test_make_targets_of_the_readme_exist():
-    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    targets = set(re.findall(r"(?m)^([a-z ]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
     named = set(re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert {"lab", "test", "run"} <= named <= targets
+
+
+def blocks() -> dict[str, list[str]]:
+    """The lines of each block of commands, by its last prompt to activate."""
+    found = re.findall(r"(?s)```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"))
+    parts = [block.strip().splitlines() for block in found]
+    return {next((line for line in lines if "activate" in line), "make"): lines for lines in parts}
+
+
+def test_plain_lines_for_each_system():
+    given = blocks()
+    assert set(given) == {"make", ".venv\\Scripts\\activate", ". .venv/bin/activate"}
+    windows, unix = given[".venv\\Scripts\\activate"], given[". .venv/bin/activate"]
+    assert windows[2:] == [
+        line for line in unix[2:] if "--index-url" not in line
+    ]  # but for the small torch, the same
+    for lines in (windows, unix):
+        pips = [line for line in lines if line.startswith("pip")]
+        assert all("-c .ci/constraints.txt" in line for line in pips), (
+            "one pin for all, or pip swaps the build of torch"
+        )
+    assert "--no-deps torch" in unix[2] and "download.pytorch.org/whl/cpu" in unix[2]
+    extras = re.findall(r'-e "\.(\[[\w,]+\])"', (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert re.findall(r'-e "\.(\[[\w,]+\])"', unix[3])[0] in extras  # what make sets up
+
+
+def test_chores_of_the_lines_exist():
+    lines = [line for block in blocks().values() for line in block]
+    chores = [found[1] for line in lines if (found := re.fullmatch(r"python -m course_utils (\w+)", line))]
+    assert chores and all(
+        f'"{chore}"' in (ROOT / "course_utils" / "__main__.py").read_text("utf-8") for chore in chores
+    )
+
+
+def test_machines_that_torch_is_not_made_for_are_told_where_to_go():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"(?m)^\*\*An Intel Mac, Windows on ARM:\*\*(.*)$", text)
+    assert "(#binder-and-colab)" in line and "## Binder and Colab" in text
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

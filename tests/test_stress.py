@@ -1,10 +1,13 @@
 """The cheap cases of tests/stress.py on a course with one small notebook, and the script's own logic."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -12,6 +15,7 @@ import pytest
 import stress
 import stress_audit
 import stress_probe
+from packaging.requirements import Requirement
 
 from course_utils.maintain import bootstrap
 
@@ -135,7 +139,10 @@ def test_killed_kernel(desk: stress.Desk, tmp_path: Path) -> None:
     marker = tmp_path / "half-way"
     put(desk.course, (HALF_WAY.format(marker=str(marker)), ""), ("print('end')", "end\n"))
     desk.half_way = lambda seconds: marker.exists()
-    assert tried(stress.killed_refresh, desk) == "killed in code cell 2 of 01_small.ipynb; then clean"
+    assert (
+        tried(partial(stress._killed, word="refresh"), desk)
+        == "killed in code cell 2 of 01_small.ipynb; then clean"
+    )
 
 
 def test_a_pass_refuses_a_change_of_the_course(desk: stress.Desk) -> None:
@@ -183,8 +190,17 @@ def test_choosing() -> None:
 
 def test_the_cases_that_the_course_promises() -> None:
     promised = "five threads-1 threads-2 cpu-default cpu-avx2 cpu-avx512 busy offline readonly elsewhere reverse ascii"
-    promised += " together audit fulldisk killed-run killed-refresh colab colab-alone binder"
+    promised += " together audit fulldisk killed-run killed-refresh colab newest oldest colab-alone binder"
     assert [one.name for one in stress.CASES] == promised.split()
+
+
+def test_floors_and_newest_come_from_pyproject() -> None:
+    project = tomllib.loads((stress.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    low, new = stress.requirements(oldest=True), stress.requirements(oldest=False)
+    assert all(re.fullmatch(r"[\w.-]+==[\d.]+", line) for line in low)
+    assert {"torch==2.9", "nbval==0.11.0", "jupyterlab==4.2"} <= set(low) and "torch>=2.9" in new
+    assert [Requirement(line).name for line in low] == [Requirement(line).name for line in new]
+    assert set(map(str, map(Requirement, project["dependencies"]))) <= set(new)
 
 
 def test_main_tells_failures_from_skips(

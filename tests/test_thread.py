@@ -7,7 +7,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from course_utils import claims, thread
+from course_utils import claims, thread, where
 
 OVERVIEW = pd.DataFrame(
     {
@@ -66,7 +66,7 @@ def test_the_whole_register_has_its_people() -> None:
 
 
 def test_places_point_at_the_cards() -> None:
-    to, folder = thread.places(), Path(claims.ROOT / "notebooks")
+    to, folder = thread.places(), Path(where.ROOT / "notebooks")
     assert set(to) == set(claims.scoreboard()["id"])
     for name, link in to.items():
         notebook, _, cell_id = link.partition("#cell-id=")

@@ -244,6 +244,23 @@ def test_watch_sees_the_start_and_every_epoch():
     assert not torch.equal(seen[1][1], seen[2][1])
 
 
+def test_what_a_watcher_changes_stays_changed():
+    """In place, before the first step and between epochs: with all weights 0 every loss is ln(classes)."""
+    losses = {}
+    for when in (0, 1):
+        nets = Networks([Design("relu", gain="he", learning_rate=1e-9)], INPUTS, 2, 5, CLASSES)
+
+        def wipe(networks, epoch, when=when):
+            with torch.no_grad():
+                networks.parameters["last"].mul_(epoch != when)
+
+        losses[when] = training.train(nets, dataset(), epochs=2, batch_size=BATCH, watch=wipe).losses[:, 0]
+    even = torch.full((6,), math.log(CLASSES))
+    torch.testing.assert_close(losses[0], even.repeat(2), rtol=1e-5, atol=0)
+    torch.testing.assert_close(losses[1][6:], even, rtol=1e-5, atol=0)
+    assert (losses[1][:6] - even).abs().min() > 1e-3
+
+
 def test_order_of_the_networks_does_not_matter():
     mixed, data = [*RATES, *NORMALISED, *PATHS], dataset()
     there = training.train(Networks(mixed, INPUTS, 3, 16, CLASSES), data, batch_size=BATCH).losses

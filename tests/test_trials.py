@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -242,7 +242,8 @@ def test_prepare_is_called_for_both_stages_and_the_width_is_32() -> None:
     ("change", "says"),
     [
         ({"arms": {}}, "at least one arm"), ({"seeds": []}, "^seeds must be"), ({"tuning_seeds": []}, "^tuning_seeds must be"),
-        ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.1, 0.2]}, "at least three"),
+        ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.2]}, "^rates must be"),
+        ({"rates": [0.1, 0.1, 0.2]}, "^rates must be"),
         ({"report": trials.accuracy(HELD)}, "three sets"), ({"report": trials.accuracy(TRAIN)}, "three sets"),
         ({"judge": trials.accuracy(TRAIN)}, "three sets"), ({"depth": 0}, "^depth"),
     ],
@@ -324,6 +325,7 @@ def two(a: list[float], b: list[float], **columns: object) -> pd.DataFrame:
     return rows.assign(score=[*a, *b], failed=False).assign(**columns)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=8))
 def test_paired_against_scipy(pairs: list[tuple[float, float]]) -> None:
     a, b = (list(side) for side in zip(*pairs, strict=True))
@@ -412,6 +414,7 @@ def test_summary_by_hand() -> None:
     assert trials.count_text(84.6) == "≈ 85" and trials.count_text(math.inf) == "never"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.data())
 def test_interval_against_scipy(count: int, draw: st.DataObject) -> None:
     successes = draw.draw(st.integers(0, count))

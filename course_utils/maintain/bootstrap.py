@@ -1,8 +1,9 @@
 """The one first cell that all notebooks share, and the one place that knows its text.
 
 In Colab a notebook arrives alone, so its first cell fetches the rest of the course. Everywhere else
-the cell only puts the folder above the notebook at the head of the path, and names
-what is in the way. It installs nothing, prints nothing, and may be run again at any time. `publish` stamps the repository's name into it.
+the cell only puts the folder above the notebook at the head of the path, names what is in the way, and says where the
+course is. It installs nothing, prints nothing, and may be run again at any time. `publish` stamps the repository's name
+into it.
 
 GOMP_SPINCOUNT has to be set before torch is imported: by default a thread of torch that waits for another one
 (GNU's OpenMP, on Linux) keeps its processor busy, and where two other programs want the processors, too,
@@ -43,7 +44,8 @@ sys.path[:] = [root, *(place for place in sys.path if place != root)]  # at its 
 found = importlib.util.find_spec("course_utils")
 if not (found and Path(found.origin or root).with_name("maintain").is_dir()):
     instead = f"{found.origin} is another package of that name" if found else f"{root} holds none"
-    advice = "Get all of it from where this notebook is from, open its folder notebooks, restart the kernel."
+    home = "where this notebook is from" if REPOSITORY == "OWNER/REPO" else f"https://github.com/{REPOSITORY}"
+    advice = f"Get all of it from {home}, open its folder notebooks, restart the kernel."
     raise ModuleNotFoundError(f"The notebook needs the course's package course_utils: {instead}. {advice}")
 if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
     shell.ast_node_interactivity = "last_expr"  # a cell shows its last value alone, as in the stored outputs"""
@@ -88,6 +90,18 @@ def check_branch(branch: str) -> None:
     """Raises ValueError unless `branch` is a plain name of a branch."""
     if re.fullmatch(_BRANCH, branch) is None or ".." in branch or branch.endswith(("/", ".", ".lock")):
         raise ValueError(f"{branch!r} is no name of a branch.")
+
+
+def plain_name(repository: str) -> str:
+    """owner/name from any address under which GitHub shows or clones a repository; what is none comes back as it was.
+
+    https://github.com/ada/why-relu, with .git or /tree/main behind it, git@github.com:ada/why-relu.git, and so on.
+    """
+    host = r"(?:[a-z+]+://)?(?:[^@/\s]+@)?(?:www\.)?github\.com(?::\d+/|[:/])"
+    found = re.fullmatch(
+        rf"{host}({_OWNER})/({_NAME}?)(?:\.git)?(?:[/?#].*)?", repository.strip(), re.IGNORECASE
+    )
+    return f"{found[1]}/{found[2]}" if found else repository.strip().removesuffix("/")
 
 
 def read_course(root: Path) -> tuple[str, str]:

@@ -17,9 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from PIL import Image, ImageChops
+
+from course_utils.maintain import prose
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL_SECONDS = 600
@@ -29,6 +33,16 @@ NOISY_NOTEBOOK_KEYS = {"widgets", "papermill", "colab", "accelerator", "gpuClass
 NOISY_CELL_KEYS = {"execution", "papermill", "colab", "executionInfo", "outputId", "trusted", "scrolled"}
 
 Notebook = Any  # a dict in nbformat's shape; nbformat carries no types
+
+
+class Kernel(AsyncKernelManager):
+    """Starts a kernel of this very Python, whatever kernels the reader's Jupyter knows under the same name."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The command of `python -m ipykernel`, which a broken or foreign "python3" cannot replace."""
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, **{key: KERNELSPEC[key] for key in ("display_name", "language")})
 
 
 class NotebookError(Exception):
@@ -57,6 +71,10 @@ def select(names: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
     """
     everything = sorted((root / "notebooks").glob("*.ipynb"))
     everything.sort(key=lambda path: (path.name.startswith("00"), path.name.startswith("09")))
+    if not everything:
+        raise ValueError(
+            f"no notebooks in {root / 'notebooks'}; chores work in a copy of the course's repository"
+        )
     wanted = [Path(name).name.removesuffix(".ipynb") for name in names]
     for name in wanted:
         if not name or not any(path.stem.startswith(name) for path in everything):
@@ -91,7 +109,8 @@ def execute(path: Path) -> Notebook:
 
     client = NotebookClient(
         notebook,
-        kernel_name="python3",
+        kernel_manager_class=Kernel,
+        kernel_name=KERNELSPEC["name"],
         resources={"metadata": {"path": str(path.parent)}},
         timeout=CELL_SECONDS,
         startup_timeout=120,
@@ -133,6 +152,10 @@ def clean(notebook: Notebook) -> None:
     for cell in notebook["cells"]:
         for key in NOISY_CELL_KEYS & set(cell["metadata"]):
             del cell["metadata"][key]
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+            cell["metadata"]["collapsed"] = True  # as JupyterLab writes it, so that reading changes nothing
+        else:
+            cell["metadata"].pop("collapsed", None)
         if cell["cell_type"] != "code":
             continue
         if cell["source"]:
@@ -148,12 +171,15 @@ def clean(notebook: Notebook) -> None:
 
 
 def problems(notebook: Notebook) -> list[str]:
-    """What in a stored notebook (in nbformat's shape) is not as `clean` and a whole run leave it."""
+    """What in a stored notebook (in nbformat's shape) is not as `clean` and a whole run leave it.
+
+    What JupyterLab adds when a reader's notebook saves itself (the kernel's version, "collapsed") is no problem.
+    """
     found = []
     about = notebook["metadata"]
     found += [f"metadata.{key} is stored" for key in sorted(NOISY_NOTEBOOK_KEYS & set(about))]
-    if "version" in about.get("language_info", {}):
-        found.append("metadata.language_info.version is stored")
+    if about.get("language_info", {}).get("name") != "python":
+        found.append("metadata.language_info does not name python")
     if about.get("kernelspec") != KERNELSPEC:
         found.append("the kernel is not python3, Python 3 (ipykernel)")
     count = 0
@@ -164,6 +190,10 @@ def problems(notebook: Notebook) -> list[str]:
         noise = sorted(NOISY_CELL_KEYS & set(cell["metadata"]))
         where = f"cell {cell.get('id')}"
         found += [f"{where}: metadata.{key} is stored" for key in noise]
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden") and not cell["metadata"].get(
+            "collapsed"
+        ):
+            found.append(f'{where}: "collapsed" is not stored, and JupyterLab would add it')
         if cell["cell_type"] != "code":
             continue
         count += 1
@@ -193,28 +223,62 @@ def run(names: Sequence[str] = (), root: Path = ROOT) -> int:
         print(f"Error: build/ cannot be written: {error}", file=sys.stderr)
         return 1
 
+    ran: list[str] = []
+
     def keep(path: Path, notebook: Notebook) -> None:
         _store(notebook, build / path.name)
+        ran.append(path.stem)
 
     # As the reader goes: 00 first (its map shows the stored verdicts).
     status = _each(names, root, keep, by_number=True)
-    return status or print_verdicts(build)
+    return status or print_verdicts(build, ran)
 
 
 def refresh(names: Sequence[str] = (), root: Path = ROOT) -> int:
     """Execute notebooks and store them cleaned; returns the exit status.
 
     A notebook that stops, or whose outputs are not clean, is left as it was; its executed copy goes
-    to build/.
+    to build/. What changed is told at the end: numbers, with the prose beside them, and which notebooks quote it.
     """
+    moved: list[str] = []
+    quoted: list[str] = []
 
     def keep(path: Path, notebook: Notebook) -> None:
         if found := problems(notebook):
             lines = "\n".join(f"    {line}" for line in found)
             raise NotebookError(f"{path.name} is not stored:\n{lines}", notebook)
+        old = json.loads(path.read_text(encoding="utf-8"))
         _store(notebook, path)
+        new = json.loads(path.read_text(encoding="utf-8"))
+        if told := prose.report(old, new):
+            moved.extend([f"{path.stem}: numbers that changed, and the prose beside them", *told])
+        if prose.cards(old) != prose.cards(new):
+            quoted.append(path.stem[:2])
 
-    return _each(names, root, keep)
+    status = _each(names, root, keep)
+    print("\n".join(moved) or "No number changed.")
+    done = {path.stem[:2] for path in select(names, root)} if not status else set()
+    if quoted and (later := [number for number in ("09", "00") if number not in done]):
+        print(
+            f"Cards changed in {', '.join(quoted)}. Notebook 09 quotes them, 00 draws the map of verdicts: "
+            f'make refresh ARGS="{" ".join(later)}"'
+        )
+    return status
+
+
+def untied(names: Sequence[str] = (), root: Path = ROOT) -> int:
+    """Print the numbers in prose that no cell near them holds; returns the exit status, 1 if there are any."""
+    count = 0
+    for path in sorted(select(names, root)):
+        for one in prose.loose(path):
+            print(f"{path.stem[:2]}  {one.cell}  {one.number:>8}  {one.words}")
+            count += 1
+    print(
+        f"{count} numbers that no cell near them holds."
+        if count
+        else "A cell holds every number in the prose."
+    )
+    return 1 if count else 0
 
 
 def check(names: Sequence[str] = (), root: Path = ROOT) -> int:
@@ -233,13 +297,14 @@ def check(names: Sequence[str] = (), root: Path = ROOT) -> int:
     return 1 if count else 0
 
 
-def print_verdicts(folder: Path) -> int:
-    """Print the verdicts that the notebooks in a folder store; returns the exit status."""
+def print_verdicts(folder: Path, stems: Sequence[str] | None = None) -> int:
+    """Print the verdicts that the notebooks in a folder store (all, or those named); returns the exit status."""
     from course_utils import claims
 
-    table = claims.scoreboard(folder)
-    print("\nclaim  verdict   notebook               deciding figure" if len(table) else "\nNo verdicts yet.")
-    for row in table.itertuples():
+    found = claims.scoreboard(folder).itertuples()
+    rows = [row for row in found if stems is None or row.notebook in stems]
+    print("\nclaim  verdict   notebook               deciding figure" if rows else "\nNo verdicts yet.")
+    for row in rows:
         print(f"{row.id:<5}  {row.verdict:<8}  {row.notebook:<21}  {row.figure}")
     return 0
 

@@ -34,7 +34,7 @@ def publish(repository: str, branch: str | None = None, root: Path = ROOT) -> li
     Nothing is written unless everything can be.
 
     Args:
-        repository: owner/name on GitHub.
+        repository: owner/name on GitHub, or an address that holds it.
         branch: the branch that Colab and Binder open; None keeps the one in pyproject.toml.
         root: the top folder of the course.
 
@@ -44,6 +44,7 @@ def publish(repository: str, branch: str | None = None, root: Path = ROOT) -> li
     Raises:
         ValueError: a name that GitHub would not take, or a file without the place for the stamp.
     """
+    repository = bootstrap.plain_name(repository)
     bootstrap.check_repository(repository)
     branch = bootstrap.read_course(root)[1] if branch is None else branch
     bootstrap.check_branch(branch)
@@ -69,7 +70,9 @@ def main(repository: str, branch: str | None = None) -> int:
     for path in changed:
         print(f"stamped  {path.relative_to(ROOT).as_posix()}")
     print(
-        "Commit and push these, and the badges work." if changed else f"All files name {repository} already."
+        "Commit and push these, and the badges work."
+        if changed
+        else f"All files name {bootstrap.plain_name(repository)} already."
     )
     return 0
 
