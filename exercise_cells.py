@@ -29,7 +29,10 @@ NEW = {
     return saturation.gaussian_share("relu", s, m) > saturation.gaussian_share("sigmoid", s, m)
 
 
-solution("2.9", relu_loses_more)""",
+solution("2.9", relu_loses_more)
+crossing = 2 * math.acosh(5) / 0.6745
+print(f"at mean 0 they change places at scale {crossing:.2f}")""",
+        "at mean 0 they change places at scale 6.80",
     ),
     "3.7": (
         """**Exercise 3.7. Design the experiment.** Section 3.8 says that in a ReLU network at init it is not the depth by itself that makes single gradients stray, but depth over width. Put together an experiment that could show this false, one option for each part:
@@ -190,6 +193,7 @@ print(f"2 units: {least(2):.2f}; 10 units: {least(10):.2f}")""",
 }
 FOLDED = {
     "cellView": "form",
+    "collapsed": True,
     "jupyter": {"outputs_hidden": True, "source_hidden": True},
     "tags": ["solution"],
 }

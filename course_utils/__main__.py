@@ -29,6 +29,10 @@ def parser() -> argparse.ArgumentParser:
     student.add_argument(
         "--hide", action="store_true", help="leave out the outputs between a guess and its solution, too"
     )
+    slides = chores.add_parser(
+        "slides", help="write slides of notebooks into build/slides (default: 00 03 06)"
+    )
+    slides.add_argument("notebook", nargs="*", help="names or their beginnings, such as 02")
     chores.add_parser("teaching", help="draw the concept map and the route again, from data/teaching.toml")
     chores.add_parser("verdicts", help="print the verdicts stored in the notebooks")
     publish = chores.add_parser("publish", help="write the repository's name into badges and notebooks")
@@ -83,6 +87,10 @@ def _do(options: argparse.Namespace, rest: list[str]) -> int:
         from course_utils.maintain import student
 
         return student.main(options.hide)
+    if options.chore == "slides":
+        from course_utils.maintain import slides
+
+        return slides.main(options.notebook)
     if options.chore == "teaching":
         from course_utils.maintain import teaching
 
