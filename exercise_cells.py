@@ -199,6 +199,55 @@ FOLDED = {
 }
 
 
+# number: (the right letter as it was, as it shall be); the two options change places
+SWAPS = {"4.1": "bd", "6.1": "ca", "7.2": "ca", "7.5": "bd", "9.1": "cb"}
+
+
+def swap(book, number):
+    """The options of one question change places: in its text, its solution, its check and its tests."""
+    old, new = SWAPS[number]
+    name = f"{int(number[0]):02d}"
+    ask = next(c for c in book.cells if re.search(rf"first \({number}\)|Exercise {number}\b", c.source))
+    lines = {x: re.search(rf"(?m)^- \*\*{x}\*\* (.*)$", ask.source) for x in (old, new)}
+    if all(lines.values()):
+        texts = {x: hit[1] for x, hit in lines.items()}
+        for x, y in ((old, new), (new, old)):
+            ask.source = ask.source.replace(f"- **{x}** {texts[x]}", f"- **{x}** @@{y}")
+        for x in (old, new):
+            ask.source = ask.source.replace(f"@@{x}", texts[x])
+    else:
+        inline = {x: re.search(rf"\({x}\) ([^,(]+),", ask.source)[1] for x in (old, new)}
+        for x, y in ((old, new), (new, old)):
+            ask.source = ask.source.replace(f"({x}) {inline[x]},", f"({x}) @@{y},")
+        for x in (old, new):
+            ask.source = ask.source.replace(f"@@{x}", inline[x])
+    at = next(i for i, c in enumerate(book.cells) if f'solution("{number}"' in c.source)
+    code, words = book.cells[at], book.cells[at - 1]
+    assert "Worked solution" in words.source, number
+    code.source = code.source.replace(f'solution("{number}", "{old}")', f'solution("{number}", "{new}")')
+    code.source = code.source.replace(f'give {old}"', f'give {new}"')
+    head, tail = words.source.split("</summary>", 1)
+    tail = tail.replace(f"**{old}.**", f"**{new}.**", 1) if f"**{old}.**" in tail else tail
+    tail = tail.replace(f"**{old}**", f"**{new}**", 1) if f"**{old}**" in tail[:12] else tail
+    tail = tail.replace(f"({old}).", f"({new}).", 1) if f"({old})." in tail[:12] else tail
+    words.source = f"{head}</summary>{tail}"
+    checks = Path(f"course_utils/exercises/nb{name}.py")
+    text = checks.read_text("utf-8")
+    start = text.index(f'"{number}": Exercise(')
+    end = text.index("\n    ),\n", start)
+    block = text[start:end].replace(f'            {new}="', f'            {old}="')
+    checks.write_text(text[:start] + block + text[end:], "utf-8")
+    tests = Path(f"tests/test_nb{name}.py")
+    text = tests.read_text("utf-8")
+    for quote in (f"{old}", f"({old.upper()})", f" ({old.upper()}) ", f"({old})"):
+        text = text.replace(
+            f'("{number}", "{quote}")',
+            f'("{number}", "{quote.replace(old, new).replace(old.upper(), new.upper())}")',
+        )
+    text = text.replace(f'("{number}", "{new}", ', f'("{number}", "{old}", ')
+    tests.write_text(text, "utf-8")
+
+
 def printed(text):
     return [nbformat.v4.new_output("stream", name="stdout", text=text + "\n")]
 
@@ -217,6 +266,9 @@ def main(names):
             if cell.cell_type == "markdown"
             for hit in re.findall(rf"(?m)^## {int(name)}\.(\d+) ", cell.source)
         ]
+        for number in SWAPS:
+            if int(number[0]) == int(name):
+                swap(book, number)
         at = next(i for i, cell in enumerate(book.cells) if re.search(r"(?m)^## Take away", cell.source))
         cells = []
         for n, (question, blank, words, code, *more) in chosen.items():

@@ -24,7 +24,7 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("9.1", "c"), ("9.1", "(C)"),
+    ("9.1", "b"), ("9.1", "(B)"),
     ("9.2", theory.gradient_factor("relu", "pytorch") ** 20), ("9.2", (1 / 6) ** 10), ("9.2", 1.24 * STEP**20),
     ("9.2", 0.76 * STEP**20), ("9.2", 1.6e-8), ("9.2", 1.65e-8),
     ("9.3", theory.batch_norm_growth("gelu") ** 29), ("9.3", 55), ("9.3", 1.148**29), ("9.3", 1.04 * GROWTH**29),
@@ -32,7 +32,7 @@ RIGHT = [
     ("9.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
 ]  # fmt: skip
 WRONG = [
-    ("9.1", "a", "Second"), ("9.1", "b", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
+    ("9.1", "a", "Second"), ("9.1", "c", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
     ("9.2", 0.408, "Twenty of them multiply"), ("9.2", 8.16, "do not add up"), ("9.2", 3, "below 1"),
     ("9.2", 1e-5, "power of 20"), ("9.2", 1.26 * STEP**20, "power of 20"), ("9.2", 0.74 * STEP**20, "power of 20"),
     ("9.2", 0, "too small"), ("9.2", -1e-8, "power of 20"), ("9.2", STEP**21, "count the steps"),

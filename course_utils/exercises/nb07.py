@@ -175,10 +175,10 @@ EXERCISES: dict[str, Exercise] = {
     "7.5": Exercise(
         letter(
             a="At any line? See the three lines of counts: at one of them ReLU is not ahead.",
-            c="The interval takes cells for coins. How many of the 90 now train and now do not, as the weights change?",
-            d="Compare the sums over the five maps, not one map with one map.",
+            c="The interval takes cells for coins. How many of the cells now train and now do not, as the weights change?",
+            d="Compare the sums over the maps, not one map with one map.",
         ),
-        "More, in this box and at this line; five maps tell what one could not.",
+        "More, in this box and at this line; several maps tell what one could not.",
         "What varies from map to map, and by how much? That is the yardstick.",
         "Set the difference of the two sums beside the spread of one sum over the maps, line by line.",
     ),

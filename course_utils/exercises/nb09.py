@@ -85,7 +85,7 @@ EXERCISES: dict[str, Exercise] = {
     "9.1": Exercise(
         letter(
             a="Second: several of that answer's claims are right only under conditions it does not name.",
-            b="Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list.",
+            c="Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list.",
             d="Half of what the comments say holds; but somebody who wrote more is right more often.",
         ),
         "The table below the figure has the counts.",
@@ -152,3 +152,4 @@ NEW = {
     ),
 }
 """State the condition, find the flaw."""
+EXERCISES |= NEW
