@@ -203,6 +203,16 @@ FOLDED = {
 SWAPS = {"4.1": "bd", "6.1": "ca", "7.2": "ca", "7.5": "bd", "9.1": "cb"}
 
 
+# What a question is missing.
+TEXTS = {
+    "6.6": (
+        "is the square of the mean, the same for every image?",
+        "is the square of the mean, the same for every image? (`theory.moments(name).square` gives the mean square of an activation at such a $z$.)",
+    ),
+    "7.2": ("answer_7_2 = ...\n", 'answer_7_2 = ...  # "a", "b" or "c"\n'),
+}
+
+
 def swap(book, number):
     """The options of one question change places: in its text, its solution, its check and its tests."""
     old, new = SWAPS[number]
@@ -266,6 +276,10 @@ def main(names):
             if cell.cell_type == "markdown"
             for hit in re.findall(rf"(?m)^## {int(name)}\.(\d+) ", cell.source)
         ]
+        for number, (old, new) in TEXTS.items():
+            if int(number[0]) == int(name):
+                cell = next(c for c in book.cells if old in c.source)
+                cell.source = cell.source.replace(old, new)
         for number in SWAPS:
             if int(number[0]) == int(name):
                 swap(book, number)

@@ -1,10 +1,11 @@
 """Checks of notebook 09, Verdict."""
 
+import math
 from typing import Any
 
 from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import Unread, attempt, choice, letter, shown
+from course_utils.exercises.answers import Unread, attempt, choice, letter, near, shown, slips
 
 __all__ = ["EXERCISES"]
 
@@ -25,22 +26,24 @@ def _default(answer: Any) -> None:
         )
 
 
-def _growth(answer: Any) -> None:
-    value, factor = number(answer), float(theory.batch_norm_growth("gelu"))
-    if abs(value - factor) < 2e-2:
-        raise Off("That is one layer. From the last of 30 layers to the first there are 29 steps.")
-    if 0 < value < 1:
-        raise Off("Toward the input it grows.")
-    if abs(value / factor**30 - 1) < 0.05:
-        raise Off("Thirty layers, but 29 steps between the last and the first.")
-    if abs(value / theory.batch_norm_growth("relu") ** 29 - 1) < 0.05:
-        raise Off("That is ReLU's; GELU's is asked for.")
-    if abs(value / factor ** (2 * 29) - 1) < 0.02:
-        raise Off("That is the factor of the squared gradient; its root is asked for.")
-    if abs(value / factor**29 - 1) > 0.05:
-        raise Off(
-            f"It is not {value:.3g}: that is too {'small' if value < factor**29 else 'large'} (good to 5 %)."
-        )
+def _deepest(answer: Any) -> None:
+    value = number(answer)
+    steps = {
+        name: math.floor(math.log(10) / math.log(theory.batch_norm_growth(name)))
+        for name in ("gelu", "relu", "sigmoid")
+    }
+    right = steps["gelu"] + 1
+    slips(
+        value,
+        (steps["gelu"], 1e-9, "That many steps it may take; the layers are one more."),
+        (steps["relu"] + 1, 1e-9, "That is ReLU's number; GELU's growth is smaller."),
+        (steps["sigmoid"] + 1, 1e-9, "That is the sigmoid's number; GELU's growth is larger."),
+        (steps["gelu"] // 2 + 1, 1e-9, "That is for the square of the gradient; its size is asked for."),
+        (right + 1, 1e-9, "One layer too many: there it has grown more than tenfold."),
+    )
+    if value != round(value):
+        raise Off("Layers come whole.")
+    near(value, right, 0, 0)
 
 
 def _advice(answer: Any) -> None:
@@ -99,10 +102,10 @@ EXERCISES: dict[str, Exercise] = {
         "√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.",
     ),
     "9.3": Exercise(
-        _growth,
-        "Tens, where ReLU's grows by hundreds and the sigmoid's by about 1.6 in all.",
+        _deepest,
+        "Seventeen layers, sixteen steps. ReLU has less room, the sigmoid far more.",
         "One factor per step, and the steps multiply.",
-        "theory.batch_norm_growth gives the factor of one layer; raise it to the power of 29.",
+        "How many times may you multiply by theory.batch_norm_growth('gelu') before you pass 10? Then count layers.",
     ),
     "9.4": Exercise(
         _advice,
