@@ -31,7 +31,7 @@ RIGHT = [
     ("9.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
 ]  # fmt: skip
 WRONG = [
-    ("9.1", "a", "Second"), ("9.1", "c", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
+    ("9.1", "a", "as many claims"), ("9.1", "c", "slopes"), ("9.1", "d", "Half"), ("9.1", "e", "one letter: a, b, c, d."),
     ("9.2", 0.408, "Twenty of them multiply"), ("9.2", 8.16, "do not add up"), ("9.2", 3, "below 1"),
     ("9.2", 1e-5, "power of 20"), ("9.2", 1.26 * STEP**20, "power of 20"), ("9.2", 0.74 * STEP**20, "power of 20"),
     ("9.2", 0, "too small"), ("9.2", -1e-8, "power of 20"), ("9.2", STEP**21, "count the steps"),

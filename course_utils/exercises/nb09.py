@@ -87,7 +87,7 @@ def _known(advise: Any, depth: int, residual: bool, norm: str) -> str:
 EXERCISES: dict[str, Exercise] = {
     "9.1": Exercise(
         letter(
-            a="Second: several of that answer's claims are right only under conditions it does not name.",
+            a="Many votes are no measurement: another answer has as many claims that hold. Ahead of all others it is not.",
             c="Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list.",
             d="Half of what the comments say holds; but somebody who wrote more is right more often.",
         ),
