@@ -9,6 +9,9 @@ from pathlib import Path
 
 import nbformat
 
+sys.path.insert(0, "tests")
+import test_reading_time as reading
+
 NEW = {
     "2.8": (
         """**Exercise 2.8. Find the flaw.** "The sigmoid never loses a unit. I drew a million $z$ from a Gaussian of scale 1, 2 and 4 in `float64`, and counted the units whose slope is exactly 0. Sigmoid: none, three times. ReLU: one half, three times." What is the mistake?
@@ -312,6 +315,8 @@ def main(names):
                 for out in cell.outputs:
                     if "execution_count" in out:
                         out.execution_count = count
+        takes = 5 * round(reading.minutes(book) / 5)
+        book.cells[0].source = re.sub(r"about \d+ minutes with", f"about {takes} minutes with", book.cells[0].source)
         nbformat.write(book, path)
         print(f"{path.name}: {', '.join(chosen)}")
         checks = Path(f"course_utils/exercises/nb{name}.py")
