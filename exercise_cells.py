@@ -13,6 +13,29 @@ sys.path.insert(0, "tests")
 import test_reading_time as reading
 
 NEW = {
+    "0.4": (
+        """**Exercise 0.4. Read a card.** A card of this course has three conditions for a claim. Two came out true and the third did not, so the verdict is *depends*. What may you say?
+
+- **a** The claim is false, since it has a counterexample.
+- **b** The claim is true by two to one.
+- **c** The claim is right where the first two conditions were tried, and wrong where the third was.
+- **d** Nothing yet: with more seeds all three would agree.""",
+        'answer_0_4 = ...  # "a", "b", "c" or "d"',
+        """**c.** A condition is a case in which the claim was tried: a kind of weights, a depth, a rate. The card lists them with their outcomes, so that whoever meets the claim again can ask which case is theirs.""",
+        'solution("0.4", "c")',
+    ),
+    "1.7": (
+        """**Exercise 1.7. State the condition.** Leaky ReLU is $z$ above 0 and $0.1\\,z$ below. Which numbers $g$ are subgradients at its corner? Write a function of $g$ that is true for those.""",
+        "answer_1_7 = ...  # e.g. lambda g: ...",
+        """The line $g z$ must lie on or below the curve: $g \\le 1$ on the right, and on the left, where $z$ is below 0, $g z \\le 0.1 z$, which is $g \\ge 0.1$. So the subgradients are the slopes between those of the two sides, both included.""",
+        'solution("1.7", lambda g: (g >= 0.1) & (g <= 1))',
+    ),
+    "1.8": (
+        """**Exercise 1.8. State the condition.** "A ReLU is a ladder of sigmoids" (section 1.5) is true up to a gap and up to a height. How many sigmoids does it take to come within `gap` of ReLU, up to about $z$ = `reach`? Write a function of (`gap`, `reach`); fractions are no matter.""",
+        "answer_1_8 = ...  # e.g. lambda gap, reach: ...",
+        """The gap is $\\ln 2/k$ with $k$ sigmoids to the unit, so $k = \\ln 2/$gap; up to the reach there are reach · $k$ of them. The sentence needs two numbers beside it, and no finite ladder does without the second.""",
+        'solution("1.8", lambda gap, reach: reach * math.log(2) / gap)',
+    ),
     "2.8": (
         """**Exercise 2.8. Find the flaw.** "The sigmoid never loses a unit. I drew a million $z$ from a Gaussian of scale 1, 2 and 4 in `float64`, and counted the units whose slope is exactly 0. Sigmoid: none, three times. ReLU: one half, three times." What is the mistake?
 
@@ -291,7 +314,8 @@ def main(names):
         for n, (question, blank, words, code, *more) in chosen.items():
             mark = f"nb{name}-x{n.replace('.', '')}"
             if not cells:
-                question = f"## {int(name)}.{max(sections) + 1} Judge for yourself\n\n{question}"
+                place = f"{int(name)}.{max(sections) + 1} " if sections else ""
+                question = f"## {place}Judge for yourself\n\n{question}"
             answer = f'{blank}\ncheck("{n}", {blank.split(" = ")[0]})'
             folded = f"<details><summary>Worked solution</summary>\n\n{words}\n\n</details>"
             passed = f"{n}: the worked solution passes its check"
@@ -316,7 +340,9 @@ def main(names):
                     if "execution_count" in out:
                         out.execution_count = count
         takes = 5 * round(reading.minutes(book) / 5)
-        book.cells[0].source = re.sub(r"about \d+ minutes with", f"about {takes} minutes with", book.cells[0].source)
+        book.cells[0].source = re.sub(
+            r"about \d+ minutes with", f"about {takes} minutes with", book.cells[0].source
+        )
         nbformat.write(book, path)
         print(f"{path.name}: {', '.join(chosen)}")
         checks = Path(f"course_utils/exercises/nb{name}.py")

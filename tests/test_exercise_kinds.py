@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -10,12 +11,12 @@ import torch
 from course_utils import saturation
 from course_utils.exercises import Exercise, Off
 
-BOOKS = [f"{book:02d}" for book in range(2, 10)]
+BOOKS = [f"{book:02d}" for book in range(10)]
 NEW: dict[str, Exercise] = {}
 for book in BOOKS:
     NEW |= importlib.import_module(f"course_utils.exercises.nb{book}").NEW
 
-LETTERS = {"2.8": "d", "4.8": "b", "5.7": "c", "6.8": "a", "7.7": "d", "8.6": "a", "9.6": "b"}
+LETTERS = {"0.4": "c", "2.8": "d", "4.8": "b", "5.7": "c", "6.8": "a", "7.7": "d", "8.6": "a", "9.6": "b"}
 DESIGNS: dict[str, dict[str, str]] = {
     "3.7": {"arms": "both", "gain": "he", "measure": "spread", "budget": "networks"},
     "4.7": {"arms": "penalty and forced", "rates": "each on held-out", "axis": "zeros", "seeds": "five, paired"},
@@ -35,11 +36,19 @@ def by_cases(s: float, m: float) -> bool:
 
 
 RIGHT: list[tuple[str, Any]] = [
+    ("1.7", lambda g: (g >= 0.1) & (g <= 1)), ("1.7", lambda g: 0.1 <= g <= 1),
+    ("1.8", lambda gap, reach: reach * math.log(2) / gap), ("1.8", lambda gap, reach: math.ceil(reach * math.log(2) / gap)),
     ("2.9", relu_loses_more), ("2.9", by_cases), ("2.9", lambda s, m: [by_cases(*pair) for pair in zip(s, m, strict=True)]),
     ("3.8", lambda d: 2**0.5 * 0.1 ** (1 / d)), ("3.8", lambda d: 2**0.5 / 10 ** (1 / d)),
     ("5.8", lambda k: 0.01 ** (1 / k)), ("5.8", lambda k: torch.exp(torch.log(torch.tensor(0.01)) / k)),
 ]  # fmt: skip
 WRONG: list[tuple[str, Any, str]] = [
+    ("1.7", lambda g: (g >= 0) & (g <= 1), "ReLU's"), ("1.7", lambda g: g == 1, "in between"), ("1.7", lambda g: g < 0.1, "says True"),
+    ("1.7", lambda g: g <= 1, "A line of slope -0.5"), ("1.7", lambda g: not 0.1 <= g <= 1, "other way round"), ("1.7", 0.5, "function"),
+    ("1.7", lambda g: g, "True or False"), ("1.7", lambda g: True, "it gives 1"),
+    ("1.8", lambda gap, reach: reach / gap, "not 1 / k"), ("1.8", lambda gap, reach: math.log(2) / gap, "to the unit"),
+    ("1.8", lambda gap, reach: reach * gap / math.log(2), "not fewer"), ("1.8", lambda r, g: r * math.log(2) / g, "order of its"),
+    ("1.8", 140, "function"),
     ("2.9", lambda s, m: s < 6.8, "The mean moves both"), ("2.9", lambda s, m: ~relu_loses_more(s, m), "other way round"),
     ("2.9", lambda s, m: m <= 0, "At s = 10, m = 0 ReLU loses 0.5 of its units and the sigmoid 0.65; this says True."),
     ("2.9", lambda s, m: s, "True or False is asked"), ("2.9", lambda s, m: True, "it gives 1"), ("2.9", 6.8, "function"),
@@ -53,8 +62,8 @@ WRONG: list[tuple[str, Any, str]] = [
 ]  # fmt: skip
 
 
-def test_each_notebook_from_02_on_has_two_of_the_new_kinds() -> None:
-    assert [sum(n.startswith(f"{int(book)}.") for n in NEW) for book in BOOKS] == [2] * len(BOOKS)
+def test_each_notebook_has_two_of_the_new_kinds_and_the_first_one() -> None:
+    assert [sum(n.startswith(f"{int(book)}.") for n in NEW) for book in BOOKS] == [1] + [2] * 9
     assert set(NEW) == LETTERS.keys() | DESIGNS.keys() | {n for n, _ in RIGHT}
     assert all(exercise.right and exercise.idea and exercise.setup for exercise in NEW.values())
 

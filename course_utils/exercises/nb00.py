@@ -52,7 +52,7 @@ def _probability(answer: Any) -> None:
     near(value, math.exp(-1), 0.005)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "0.1": Exercise(
         _chance,
         "−ln(1/10) = ln 10 ≈ 2.303: the line that a network must get below.",
@@ -76,3 +76,19 @@ EXERCISES = {
         "Solve −ln p = 1 for p.",
     ),
 }
+
+
+NEW = {
+    "0.4": Exercise(
+        letter(
+            a="Fails is for a card on which no condition came out true. Here two did.",
+            b="Conditions are not counted like votes: each names a case.",
+            d="More seeds make a condition's figure firmer. They do not turn three conditions into one.",
+        ),
+        "A card that depends says on what: that is worth more than a yes or a no.",
+        "Each condition on a card is a case in which the claim was tried.",
+        "Say in one sentence in which cases it was right, and in which not.",
+    ),
+}
+"""Read a card."""
+EXERCISES |= NEW

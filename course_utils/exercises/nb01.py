@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from course_utils.exercises import Exercise, Off, number
+from course_utils.exercises import Exercise, Off, function, number
 from course_utils.exercises.answers import compare, near, slips, uses
 
 __all__ = ["EXERCISES"]
@@ -107,7 +107,7 @@ def _squared_relu_slope(answer: Any) -> None:
     compare(answer, 2 * torch.relu(_Z), {"z": _Z}, known)
 
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise] = {
     "1.1": Exercise(
         _printed_at_zero,
         "1 / (2 to the power −2) = 4, sixteen times the right value.",
@@ -145,3 +145,55 @@ EXERCISES = {
         "Above 0 it is z²; below 0 it is 0. Write one formula for the two slopes.",
     ),
 }
+
+
+def _subgradient(answer: Any) -> None:
+    g = torch.tensor([-0.5, 0.0, 0.05, 0.2, 0.5, 1.0, 1.5], dtype=torch.float64)
+    right = (g >= 0.1) & (g <= 1)
+    found = function(answer, g)
+    if found.shape != g.shape:
+        raise Off(f"For {len(g)} slopes g it should give {len(g)} answers; it gives {len(found)}.")
+    if not bool(((found == 0) | (found == 1)).all()):
+        raise Off("True or False is asked for, slope by slope.")
+    if torch.equal(found.bool(), (g >= 0) & (g <= 1)):
+        raise Off("Those are ReLU's. This one's left side is no level line.")
+    if torch.equal(found.bool(), g == 1):
+        raise Off("The slopes of the two sides are two of them; lines in between touch from below as well.")
+    wrong = found.bool() != right
+    if bool(wrong.all()):
+        raise Off("The other way round: true is asked for where g *is* a subgradient.")
+    if bool(wrong.any()):
+        i = int(wrong.int().argmax())
+        side = "on or below the curve" if right[i] else "above the curve on one side"
+        raise Off(f"A line of slope {g[i]:g} through the corner lies {side}; this says {bool(found[i])}.")
+
+
+def _rungs(answer: Any) -> None:
+    gap = torch.tensor([0.05, 0.1, 0.3, 0.05], dtype=torch.float64)
+    reach = torch.tensor([10.0, 100.0, 100.0, 20.0], dtype=torch.float64)
+    ln2 = torch.tensor(2.0, dtype=torch.float64).log()
+    known = {
+        "The gap is ln 2 / k, not 1 / k.": reach / gap,
+        "That is how many there are to the unit. The ladder is as high as it reaches.": ln2 / gap,
+        "A smaller gap wants more of them, not fewer.": reach * gap / ln2,
+        "The gap is ln 2 / k: it is ln 2 that stands above.": reach / (gap * ln2),
+    }
+    compare(answer, reach * ln2 / gap, {"gap": gap, "reach": reach}, known, 0.02)
+
+
+NEW = {
+    "1.7": Exercise(
+        _subgradient,
+        "From 0.1 to 1: whatever lies between the slopes of the two sides.",
+        "Draw the corner, and turn a line about it. When does it cut the curve?",
+        "On the right the line must not be above z, on the left not above 0.1 z; there z is below 0.",
+    ),
+    "1.8": Exercise(
+        _rungs,
+        "reach · ln 2 / gap: half the gap costs twice the sigmoids, and every ladder ends.",
+        "Two things decide: how many there are to the unit, and how many units.",
+        "Section 1.5 has the gap as ln 2 / k, and k sigmoids to the unit. Solve for k, then climb to the reach.",
+    ),
+}
+"""State the condition."""
+EXERCISES |= NEW

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course_utils import checks, claims
+from course_utils import checks, where
 
 __all__ = ["Item", "Question", "load", "mark", "show"]
 
@@ -40,7 +40,7 @@ class Question:
 
 def load(path: Path | None = None) -> list[Question]:
     """The questions in ``path`` (default: data/quiz.toml), in order."""
-    found = tomllib.loads((path or claims.ROOT / "data" / "quiz.toml").read_text("utf-8"))
+    found = tomllib.loads((path or where.stored("quiz.toml")).read_text("utf-8"))
     return [
         Question(row["concept"], row["notebook"], Item(**row["pre"]), Item(**row["post"]))
         for row in found["question"]
