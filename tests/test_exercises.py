@@ -19,7 +19,7 @@ from torch import Tensor
 
 from course_utils import activations, exercises
 from course_utils.exercises import Exercise, Off, check, function, number, option, tensor
-from course_utils.exercises.answers import choice, compare, letter, share, shown, uses
+from course_utils.exercises.answers import choice, compare, kind, letter, share, shown, uses
 
 Z = torch.tensor([-3.0, -0.5, 0.0, 0.25, 4.0], dtype=torch.float64)
 SIGMOID = torch.sigmoid(Z)
@@ -141,9 +141,7 @@ def test_many_numbers_are_not_one(answer: Any) -> None:
 def test_what_is_no_number(answer: Any) -> None:
     quotes = " Write it without quotation marks." if isinstance(answer, str) else ""
     called = " Call it, or write the number." if callable(answer) else ""
-    assert (
-        off(number, answer) == f"One number is asked for; this is a {type(answer).__name__}.{quotes}{called}"
-    )
+    assert off(number, answer) == f"One number is asked for; this is {kind(answer)}.{quotes}{called}"
 
 
 @pytest.mark.parametrize(
@@ -206,9 +204,7 @@ def test_the_wrong_shape_says_both() -> None:
     ids=["text", "letters", "digits", "gap", "None", "dict", "ragged", "object", "set"],
 )
 def test_what_is_no_tensor(answer: Any) -> None:
-    assert (
-        off(tensor, answer, (2,)) == f"A tensor of numbers is asked for; this is a {type(answer).__name__}."
-    )
+    assert off(tensor, answer, (2,)) == f"A tensor of numbers is asked for; this is {kind(answer)}."
 
 
 @pytest.mark.parametrize("answer", [torch.tensor([1j]), np.array([1 + 0j]), [1j]], ids=repr)
@@ -377,7 +373,7 @@ def test_a_function_that_gives_complex_numbers() -> None:
     "answer", [1, "lambda z: z", SIGMOID, [1.0], np.zeros(5)], ids=lambda a: type(a).__name__
 )
 def test_what_is_no_function(answer: Any) -> None:
-    assert off(function, answer, Z).startswith(f"A function is asked for; this is a {type(answer).__name__}.")
+    assert off(function, answer, Z).startswith(f"A function is asked for; this is {kind(answer)}.")
 
 
 def test_whole_rows_come_as_counts_one_by_one() -> None:
@@ -453,6 +449,15 @@ def test_what_a_function_uses_is_seen() -> None:
 def test_a_share_lies_between_0_and_1(answer: float, word: str) -> None:
     assert share(0.5) == 0.5 and share(1) == 1
     assert word in off(share, answer)
+
+
+def test_kinds_have_their_article() -> None:
+    assert [kind(value) for value in (1, "x", np.zeros(1), object())] == [
+        "an int",
+        "a str",
+        "a ndarray",
+        "an object",
+    ]
 
 
 def test_nothing_shown_names_a_place_in_memory() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "close",
     "compare",
     "function",
+    "kind",
     "letter",
     "near",
     "number",
@@ -57,12 +58,18 @@ def shown(value: Any, most: int = 60) -> str:
     try:
         text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
     except Exception:  # an object may fail at anything
-        text = f"a {type(value).__name__}"
+        text = f"{kind(value)}"
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def _kind(value: Any) -> str:
-    return f"One number is asked for; this is a {type(value).__name__}."
+def kind(value: Any) -> str:
+    """The kind of a value with its article: "a str", "an int"."""
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _one(value: Any) -> str:
+    return f"One number is asked for; this is {kind(value)}."
 
 
 # Numbers
@@ -99,7 +106,7 @@ def number(answer: Any) -> float:
             ) from None
         quotes = " Write it without quotation marks." if isinstance(answer, str) else ""
         called = " Call it, or write the number." if callable(answer) else ""
-        raise Unread(_kind(answer) + quotes + called) from None
+        raise Unread(_one(answer) + quotes + called) from None
     if not math.isfinite(value):
         raise Unread(f"A finite number is asked for; this is {value}.")
     return value
@@ -177,7 +184,7 @@ def _numbers(answer: Any) -> Tensor:
         pass
     if answer is ... or (isinstance(answer, list | tuple) and any(part is ... for part in answer)):
         raise Unread("There is still a ... in it.")
-    raise Unread(f"A tensor of numbers is asked for; this is a {type(answer).__name__}.")
+    raise Unread(f"A tensor of numbers is asked for; this is {kind(answer)}.")
 
 
 def _tensors(value: Any) -> bool:
@@ -246,7 +253,7 @@ def _callable(answer: Any, what: str = "A function") -> None:
     if answer is None:
         raise Unread(NOTHING)
     if not callable(answer):
-        raise Unread(f"{what} is asked for; this is a {type(answer).__name__}. Write def ... or lambda ...")
+        raise Unread(f"{what} is asked for; this is {kind(answer)}. Write def ... or lambda ...")
 
 
 def function(answer: Any, *inputs: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
@@ -453,7 +460,7 @@ def choice(parts_of: Mapping[str, Mapping[str, str]]) -> Callable[[Any], None]:
         if not isinstance(answer, Mapping):
             raise Unread(
                 f"A design is asked for, dict({', '.join(f'{part}=...' for part in parts_of)}); "
-                f"this is a {type(answer).__name__}."
+                f"this is {kind(answer)}."
             )
         if unknown := [shown(part) for part in answer if not (isinstance(part, str) and part in parts_of)]:
             raise Unread(f"The design has no part {unknown[0]}; its parts are {', '.join(parts_of)}.")

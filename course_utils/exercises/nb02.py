@@ -67,7 +67,7 @@ def _float32_zero(answer: Any) -> None:
         raise Off(
             "There the exact derivative leaves the range of float32. Rounding of tanh to 1 comes long before."
         )
-    raise Off(f"At z = {value:g} autograd gives {_tanh_slope(value)}. Ask where tanh z is rounded to 1.")
+    raise Off(f"At z = {value:g} autograd gives {_tanh_slope(value)}.")
 
 
 def _tanh_slope(z: float) -> str:

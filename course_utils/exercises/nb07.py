@@ -9,7 +9,7 @@ import torch
 
 from course_utils import trials
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import Unread, attempt, choice, letter, near, shown, slips
+from course_utils.exercises.answers import Unread, attempt, choice, kind, letter, near, shown, slips
 
 __all__ = ["CURVES", "EXERCISES"]
 
@@ -58,9 +58,7 @@ def _asked(answer: Any, curve: list[float], target: float, window: int) -> float
 
 def _steps(answer: Any) -> None:
     if not callable(answer):
-        raise Unread(
-            f"A function of (losses, target, window) is asked for; this is a {type(answer).__name__}."
-        )
+        raise Unread(f"A function of (losses, target, window) is asked for; this is {kind(answer)}.")
     try:
         said = [_asked(answer, curve, _TARGET, _WINDOW) for curve in CURVES]
     except Unread as unread:

@@ -5,7 +5,7 @@ from typing import Any
 
 from course_utils import activations, theory
 from course_utils.exercises import Exercise, Off, number
-from course_utils.exercises.answers import Unread, attempt, choice, letter, near, shown, slips
+from course_utils.exercises.answers import Unread, attempt, choice, kind, letter, near, shown, slips
 
 __all__ = ["EXERCISES"]
 
@@ -48,9 +48,7 @@ def _deepest(answer: Any) -> None:
 
 def _advice(answer: Any) -> None:
     if not callable(answer):
-        raise Unread(
-            f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ..."
-        )
+        raise Unread(f"A function is asked for; this is {kind(answer)}. Write def ... or lambda ...")
     for depth, residual, norm in (
         (5, False, "none"),
         (5, False, "batch"),
