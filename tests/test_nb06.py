@@ -12,7 +12,7 @@ from course_utils.figures import nb06
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -39,7 +39,7 @@ WRONG = [
     ("6.2", lambda z: z / z.std(0), "still there"), ("6.2", lambda z: z / z.std(0, correction=0), "still there"),
     ("6.2", centre, "divide by the deviation"), ("6.2", lambda z: centre(z) / z.var(0, correction=0), "square root"),
     ("6.2", lambda z: centre(z) / z.std(0), "B − 1"), ("6.2", lambda z: z, "mean 0"),
-    ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "24 numbers"), ("6.2", 3, "function"),
+    ("6.2", lambda z: 7 * centre(z), "mean squares"), ("6.2", lambda z: z.mean(0), "[6, 4]; it is [4]"), ("6.2", 3, "function"),
     ("6.2", lambda z: 1.5 * centre(z) / z.std(0), "mean squares"), ("6.2", lambda z: centre(z) / z.std(0) + 0.5, "mean 0"),
     ("6.3", 1.2112, "norm"), ("6.3", 1, "variance"), ("6.3", 1 - 1 / math.pi, "Upside down"), ("6.3", 0.5, "Var"),
     ("6.3", 9, "share of units"), ("6.3", 1.3, "share of units"), ("6.3", 0.9, "share of units"),
@@ -48,12 +48,13 @@ WRONG = [
     ("6.4", 18, "square"), ("6.4", 17, "logarithms"), ("6.4", 20, "logarithms"), ("6.4", 18.5, "logarithms"),
     ("6.4", 35, "logarithms"), ("6.4", 37.5, "logarithms"), ("6.4", 39, "logarithms"), ("6.4", 36.99, "too few"),
     ("6.4", 19, "square"), ("6.4", 36, "too few"), ("6.4", 38, "one fewer"), ("6.4", 36.05, "too few"),
-    ("6.4", 100, "logarithms"),
+    ("6.4", 100, "logarithms"), ("6.4", 418, "the sigmoid's number"), ("6.5", 1.71, "less than the 1.02"),
+    ("6.2", lambda z: (centre(z) / z.std(0, correction=0))[None], "[6, 4]; it is [1, 6, 4]"),
     ("6.5", 0, "At this shift the growth is 1.211;"), ("6.5", 6, "linear"), ("6.5", 6.5, "linear"),
     ("6.5", 5.9, "hardly a unit"), ("6.5", -6, "more units off"), ("6.5", 1.098, "1.05 or less"),
     ("6.5", 1.615, "hardly a unit"), ("6.5", 2.5, "hardly a unit"), ("6.5", -0.1, "more units off"),
     ("6.5", -1, "more units off"), ("6.5", 0.5, "1.118"), ("6.5", 3, "hardly a unit"), ("6.5", 50, "linear"),
-    ("6.6", 0.5, "½"), ("6.6", 0.8, "½"), ("6.6", 0.9, "½"), ("6.6", 0.2, "½"), ("6.6", 1, "½"), ("6.6", 100, "½"),
+    ("6.6", 0.5, "½"), ("6.6", 0.8, "½"), ("6.6", 0.9, "½"), ("6.6", 0.2, "½"), ("6.6", 1, "two parts"), ("6.6", 100, "½"),
     ("6.6", -0.1, "½"), ("6.6", 84, "write 0.84 for 84 %"), ("6.6", 0.35, "½"), ("6.6", 1.6, "½"), ("6.6", 0.25, "Divide"),
     ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"), ("6.6", 85.2, "write 0.852 for 85.2 %"),
     ("6.6", 14.8, "½"),

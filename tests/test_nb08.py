@@ -15,7 +15,7 @@ from course_utils.figures import nb08
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -32,18 +32,21 @@ WRONG = [
     ("8.2", lambda n, a: a / (3 * n + a), "two operations"), ("8.2", lambda n, a: 2 * a / (6 * n + 2 * a), "counted twice"),
     ("8.2", lambda n, a: a / (6 * n), "below the line"), ("8.2", lambda n, a: 6 * n / (6 * n + a), "rest"),
     ("8.2", lambda n, a: a / (6 * n * n + a), "*unit*"), ("8.2", lambda n, a: a / n, "Count per example"),
-    ("8.2", lambda n, a: 0.1, "One number for each"), ("8.2", 0.1, "function"), ("8.2", lambda n, a: a / (n - n), "not finite"),
+    ("8.2", lambda n, a: 0.1, "it should give 4 numbers; it gives 1."), ("8.2", 0.1, "function"),
+    ("8.2", lambda n, a: a / (n - n), "not finite"),
     ("8.2", lambda n, a: a / (6 * n + a) / (n != 64), "not finite"),
-    ("8.2", lambda n, a: a / n, "At n = 64, a = 50 you have 0.7812;"),
-    ("8.2", lambda n, a: n[:3], "4 were put in and 3 came out"),
+    ("8.2", lambda n, a: a / n, "At n = 100, a = 600 it gives 6; it should give less"),
+    ("8.2", lambda n, a: n[:3], "it should give 4 numbers; it gives 3."),
     ("8.2", lambda n, a: a / (6 * n + a) * 1.002, "Count per example"),
-    ("8.3", lambda h: h**2, "At h = 1 you have 1."), ("8.3", lambda h: h**2 + h, "At h = 1 you have 2."),
-    ("8.3", lambda h: h[:2], "6 were put in and 2 came out"), ("8.3", lambda h: h * (1 - h), "sigmoid's slope"),
+    ("8.3", lambda h: h**2, "At h = 10 it gives 100; it should give less"), ("8.3", lambda h: h**2 + h, "At h = 10 it gives 110;"),
+    ("8.3", lambda h: h[:2], "it should give 6 numbers; it gives 2."), ("8.3", lambda h: h * (1 - h), "sigmoid's slope"),
     ("8.3", torch.sigmoid, "not z"), ("8.3", lambda h: torch.exp(-h), "left of 1"), ("8.3", lambda h: h, "small h"),
     ("8.3", lambda h: h**2, "Solve"), ("8.3", lambda h: None, "return"),
+    ("8.5", lambda c, r: 1 - (1 - c) / r, "order of its arguments"), ("8.2", lambda n, a: 100 * a / (6 * n + a), "per cent"),
     ("8.4", "a", "h is what lies"), ("8.4", "c", "output alone"), ("8.4", "d", "second layer"),
     ("8.4", "e", "one letter: a, b, c, d."),
-    ("8.5", lambda r, c: c / r, "At r = 4, c = 0.1 you have 0.025."), ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"),
+    ("8.5", lambda r, c: c / r, "At r = 2, c = 0 it gives 0; it should give more"),
+    ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"),
     ("8.5", lambda r, c: (1 - c) / r, "nonzero"), ("8.5", lambda r, c: 1 - (1 + c) / r, "more zeros"),
     ("8.5", lambda r, c: 1 - 1 / (r + c), "at each nonzero"), ("8.5", lambda r, c: c / r, "Set r"),
 ]  # fmt: skip
