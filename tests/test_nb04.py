@@ -33,7 +33,7 @@ def looped(share, batch):
 
 
 RIGHT = [
-    ("4.1", "b"), ("4.1", "(B)"),
+    ("4.1", "d"), ("4.1", "(D)"),
     ("4.2", "c"),
     ("4.3", shares), ("4.3", lambda h: [float(s) for s in shares(h)]), ("4.3", lambda h: torch.stack(shares(h))),
     ("4.4", bias), ("4.4", lambda s, k: -k * NormalDist().inv_cdf(s)),
@@ -41,7 +41,7 @@ RIGHT = [
     ("4.6", lambda s, b: s**b), ("4.6", looped),
 ]  # fmt: skip
 WRONG = [
-    ("4.1", "a", "does not pass itself on"), ("4.1", "c", "as often negative"), ("4.1", "d", "side of 0"),
+    ("4.1", "a", "does not pass itself on"), ("4.1", "c", "as often negative"), ("4.1", "b", "side of 0"),
     ("4.1", "e", "one letter: a, b, c, d."),
     ("4.2", "e", "one letter: a, b, c, d."), ("4.2", "a", "weights"), ("4.2", "b", "dead"), ("4.2", "d", "Small is not zero"),
     ("4.3", lambda h: shares(h)[::-1], "other order"), ("4.3", lambda h: (1 - shares(h)[0], 0.25), "*not* zero"),

@@ -21,7 +21,7 @@ def centre(z: torch.Tensor) -> torch.Tensor:
 
 
 RIGHT = [
-    ("6.1", "c"), ("6.1", " (C) "),
+    ("6.1", "a"), ("6.1", " (A) "),
     ("6.2", lambda z: centre(z) / z.std(0, correction=0)),
     ("6.2", lambda z: (z - z.mean(0)) / (z.var(0) * 5 / 6 + 1e-5) ** 0.5),
     ("6.3", math.pi / (math.pi - 1)), ("6.3", 1.467), ("6.3", 1.472), ("6.3", 1.462), ("6.3", torch.tensor(1.4669)),
@@ -30,7 +30,7 @@ RIGHT = [
     ("6.6", 0.84), ("6.6", 0.868), ("6.6", 0.852),
 ]  # fmt: skip
 WRONG = [
-    ("6.1", "a", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter: a, b, c, d."),
+    ("6.1", "c", "forgets"), ("6.1", "b", "He"), ("6.1", "d", "usual guess"), ("6.1", "e", "one letter: a, b, c, d."),
     ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True, correction=0), "layer norm"),
     ("6.2", lambda z: (z - z.mean()) / z.std(correction=0), "whole table"),
     ("6.2", lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "layer norm"),

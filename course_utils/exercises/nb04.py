@@ -106,7 +106,7 @@ EXERCISES: dict[str, Exercise] = {
         letter(
             a="A zero does not pass itself on: the next layer adds up 64 terms of both signs, and begins anew.",
             c="The mean of h is above 0, but the weights it is multiplied by are as often negative as positive.",
-            d="The scale of z shrinks or grows with the weights; which side of 0 it lies on does not.",
+            b="The scale of z shrinks or grows with the weights; which side of 0 it lies on does not.",
         ),
         "See how it comes about.",
         "Which side of 0 does a sum lie on whose terms have random signs?",
@@ -191,3 +191,4 @@ NEW = {
     ),
 }
 """Design the experiment, find the flaw."""
+EXERCISES |= NEW

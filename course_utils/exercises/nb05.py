@@ -170,3 +170,4 @@ NEW = {
     ),
 }
 """Find the flaw, state the condition."""
+EXERCISES |= NEW

@@ -111,7 +111,7 @@ def _shift(answer: Any) -> None:
 EXERCISES: dict[str, Exercise] = {
     "6.1": Exercise(
         letter(
-            a="Notebook 03: a plain sigmoid network forgets its input after about a dozen layers.",
+            c="Notebook 03: a plain sigmoid network forgets its input after about a dozen layers.",
             b="At He's init its gradient is level on average, yet it does not come first. Read on.",
             d="The usual guess. Batch norm divides by the deviation of what the activation puts out. "
             "Is the typical slope larger than that deviation, or about as large?",
@@ -194,3 +194,4 @@ NEW = {
     ),
 }
 """Design the experiment, find the flaw."""
+EXERCISES |= NEW

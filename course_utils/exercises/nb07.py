@@ -150,7 +150,7 @@ EXERCISES: dict[str, Exercise] = {
     ),
     "7.2": Exercise(
         letter(
-            a="Six times is what a figure of 2012 shows, at the weights of its time. The race of section 7.3 will tell.",
+            c="Six times is what a figure of 2012 shows, at the weights of its time. The race of section 7.3 will tell.",
             b="tanh at Xavier keeps its gradient at this depth, as ReLU does at He's. "
             "What, then, should make it twice as slow?",
         ),
@@ -174,7 +174,7 @@ EXERCISES: dict[str, Exercise] = {
         letter(
             a="At any line? See the three lines of counts: at one of them ReLU is not ahead.",
             c="The interval takes cells for coins. How many of the cells now train and now do not, as the weights change?",
-            d="Compare the sums over the maps, not one map with one map.",
+            b="Compare the sums over the maps, not one map with one map.",
         ),
         "More, in this box and at this line; several maps tell what one could not.",
         "What varies from map to map, and by how much? That is the yardstick.",
@@ -231,3 +231,4 @@ NEW = {
     ),
 }
 """Find the flaw, design the experiment."""
+EXERCISES |= NEW

@@ -133,3 +133,4 @@ NEW = {
     ),
 }
 """Find the flaw, design the experiment."""
+EXERCISES |= NEW
