@@ -13,15 +13,13 @@ from course_utils.maintain import prose
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TO_TIE = {"04", "05", "06", "07", "08"}  # notebooks that still have loose numbers
-TO_CONVERT = {"04", "05", "06", "07", "08"}  # whose findings and asserts are not in this form yet
 
 SAYS_NOTHING = {"nb00.claims_map": "a map of the register: what the notebooks found, quoted"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
 
-def stored(folder: Path, *cells: tuple[str, str], name: str = "05_x") -> Path:
+def stored(folder: Path, *cells: tuple[str, str], name: str = "95_x") -> Path:
     """A notebook of (text, printed) cells; printed None makes a markdown cell."""
     book = nbformat.v4.new_notebook()
     for number, (text, printed) in enumerate(cells):
@@ -36,7 +34,7 @@ def stored(folder: Path, *cells: tuple[str, str], name: str = "05_x") -> Path:
 
 @every_notebook
 def test_every_number_in_the_prose_is_held_by_a_cell(path: Path) -> None:
-    found = [] if path.name[:2] in TO_TIE else prose.loose(path)
+    found = prose.loose(path)
     assert not found, "\n".join(" ".join(one) for one in found)
 
 
@@ -89,11 +87,11 @@ def test_another_notebook_may_be_quoted(tmp_path: Path) -> None:
 def test_a_free_number_has_its_place_or_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = stored(tmp_path, ("In 90 steps.", None), ("x", ""))
     monkeypatch.setattr(prose, "FREE", tmp_path / "prose.toml")
-    row = '[[free]]\nnotebook = "05"\ntext = "In 90 steps"\nwhy = "as Ioffe did"\n'
+    row = '[[free]]\nnotebook = "95"\ntext = "In 90 steps"\nwhy = "as Ioffe did"\n'
     prose.FREE.write_text(row, encoding="utf-8")
     assert prose.loose(path) == []
     prose.FREE.write_text(row + row.replace("90", "91"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"frees what is tied or gone in 05_x\.ipynb: \['In 91 steps'\]"):
+    with pytest.raises(ValueError, match=r"frees what is tied or gone in 95_x\.ipynb: \['In 91 steps'\]"):
         prose.loose(path)
 
 
@@ -146,8 +144,6 @@ def drawings() -> dict[str, list[str]]:
 @every_notebook
 def test_each_finding_stands_beside_what_asserts_it(path: Path) -> None:
     """The cell that shows a figure hands its title to it, and it, or the code cell above, asserts something."""
-    if path.name[:2] in TO_CONVERT:
-        return
     known = drawings()
     cells = [
         cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"
@@ -173,8 +169,6 @@ def test_each_finding_stands_beside_what_asserts_it(path: Path) -> None:
 
 @every_notebook
 def test_each_assert_says_what_it_held(path: Path) -> None:
-    if path.name[:2] in TO_CONVERT:
-        return
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             for node in ast.walk(ast.parse("".join(cell["source"]))):
