@@ -451,17 +451,13 @@ def tiles_draw() -> Figure:
     return figure
 
 
-def losses(*arms: tuple[str, str, str, float], networks: str = "seed", steps: int = 81) -> pd.DataFrame:
-    """Loss over the steps of two networks for each (arm, activation, norm, where it ends); infinite: it diverges."""
-    return pd.DataFrame(
-        {
-            "arm": arm, "activation": name, "norm": norm, networks: network, "step": step,
-            "loss": (NAN if step else 2.3) if math.isinf(end) else 2.3 + (end + 0.1 * network - 2.3) * step / (steps - 1),
-        }
-        for arm, name, norm, end in arms
-        for network in range(2)
-        for step in range(0, steps, 20)
-    )  # fmt: skip
+def losses(*arms: tuple[str, str, str, float], steps: int = 80) -> tuple[pd.DataFrame, Tensor]:
+    """Two networks for each (arm, activation, norm, where its loss ends; infinite: it diverges): table and losses."""
+    table = pd.DataFrame([arm[:3] for arm in arms for _ in range(2)], columns=["arm", "activation", "norm"])
+    ends = torch.tensor([end + 0.1 * network for *_, end in arms for network in range(2)])
+    way = line(0, 1, steps).unsqueeze(1)
+    found = torch.where(ends.isinf() & (way > 0), NAN, 2.3 + (ends.nan_to_num(posinf=2.3) - 2.3) * way)
+    return table.assign(learning_rate=0.1), found
 
 
 @drawing
@@ -471,7 +467,7 @@ def nb00_hook() -> Figure:
         ("normed", "sigmoid", "batch", 0.7),
         ("ReLU", "relu", "none", 0.5),
     ]
-    return nb00.hook(losses(*arms), 2.303, "A finding")
+    return nb00.hook(*losses(*arms), 2.303, "A finding", every=20)
 
 
 @drawing
@@ -480,9 +476,10 @@ def nb00_at_rate() -> Figure:
         ("plain", "sigmoid", "none", 2.2),
         ("normed", "sigmoid", "batch", 0.9),
         ("ReLU", "relu", "none", INF),
+        ("tanh", "tanh", "none", 3.0),
+        ("high", "tanh", "batch", 3.0),
     ]
-    high = ("tanh", "tanh", "none", 3.0), ("high", "tanh", "batch", 3.0)
-    return nb00.at_rate(losses(*arms, *high, networks="network"), "0.1", 2.303)
+    return nb00.at_rate(*losses(*arms), "0.1", 2.303, every=20)
 
 
 @drawing
@@ -1019,33 +1016,50 @@ def curve06(name: str, solid: bool, values: Tensor) -> nb06.Curve:
 def nb06_training() -> Figure:
     ends = (("relu", True, 1.5), ("relu", False, 2.3), ("sigmoid", True, 1.45))
     return nb06.training(
-        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends], 25
+        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends],
+        25,
+        "Loss falls",
+        "how",
     )
 
 
 @drawing
 def nb06_training__one() -> Figure:
-    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50)
+    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50, "One", "")
 
 
 @drawing
 def nb06_against_depth() -> Figure:
     highs = (("relu", True, 0.8), ("relu", False, 0.7), ("sigmoid", True, 0.81))
     return nb06.against_depth(
-        [2, 8, 30], [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs]
+        [2, 8, 30],
+        [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs],
+        "Depth",
+        "two\nlines",
     )
+
+
+@drawing
+def nb06_against_steps() -> Figure:
+    ends = (("relu", True, 0.5), ("relu", False, 0.6), ("sigmoid", True, 0.8))
+    curves = [curve06(n, s, line(0.3, e, 3)[:, None] + wave(3, 2, high=0.1)) for n, s, e in ends]
+    panels, lines = (
+        {"SGD": curves, "Adam": curves[::2]},
+        {"SGD": line(0.7, 0.8, 3), "Adam": line(0.6, 0.7, 3)},
+    )
+    return nb06.against_steps([90, 180, 270], panels, lines, "Steps", "how")
 
 
 @drawing
 def nb06_growth() -> Figure:
     factors = {"relu": 1.2, "sigmoid": 1.06, "tanh": 1.05}
     curves = [curve06(name, True, around(falling(factor))) for name, factor in factors.items()]
-    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()})
+    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()}, "Growth", "how")
 
 
 @drawing
 def nb06_growth__one() -> Figure:
-    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)})
+    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)}, "One", "")
 
 
 @drawing
@@ -1055,53 +1069,57 @@ def nb06_against_growth() -> Figure:
             nb06.Point("ReLU", "relu", False, 1.21, wave(3, low=0.1, high=0.2)),
             nb06.Point("σ", "sigmoid", False, 1.07, wave(3, low=0.6, high=0.7)),
             nb06.Point("σ, changed", activations.get("sigmoid"), True, 1.2, wave(3, low=0.12, high=0.22)),
-        ]
+        ],
+        "Against growth",
+        "how",
     )
 
 
 @drawing
 def nb06_apart() -> Figure:
     ends = (("relu", True, 1.3), ("relu", False, 1.1), ("sigmoid", True, 1.11))
-    return nb06.apart([curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01)
+    return nb06.apart(
+        [curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01, "Apart", "how"
+    )
 
 
 @drawing
 def nb06_apart__one() -> Figure:
-    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01)
+    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01, "One", "")
 
 
 @drawing
 def nb06_remedies() -> Figure:
     names = ("plain", "batch norm", "layer norm", "residual", "ReLU")
     rows = {n: ("relu" if n == "ReLU" else "sigmoid", wave(3, start=i)) for i, n in enumerate(names)}
-    return nb06.remedies(rows)
+    return nb06.remedies(rows, "Remedies", "how")
 
 
 @drawing
 def nb06_dead() -> Figure:
-    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05))
+    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05), "Dead", "how")
 
 
 @drawing
 def nb06_explored() -> Figure:
-    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory")
+    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory", "how")
 
 
 @drawing
 def nb06_explored__shrunk() -> Figure:
-    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk")
+    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk", "how")
 
 
 @drawing
 def nb06_explored__without_theory() -> Figure:
     measured = around(falling(0.1, 18))
     measured[0] = 0
-    return nb06.explored(measured, None, "sigmoid", "Without")
+    return nb06.explored(measured, None, "sigmoid", "Without", "how")
 
 
 @drawing
 def nb06_explored__blown_up() -> Figure:
-    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up")
+    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up", "how")
 
 
 GAINS, RATES = [0.25, 0.5, 1.0, 2.0, 4.0], [0.001, 0.01, 0.1, 1.0]
@@ -1142,16 +1160,16 @@ def nb07_by_depth() -> Figure:
         "σ": {2: [210.0, INF, 180.0], 4: [INF, INF, 290.0], 8: [INF, INF, INF]},
         "σ(4z)": {2: [90.0, 100.0, 120.0], 4: [INF, 150.0, 170.0], 8: [260.0, 190.0, INF]},
     }
-    return nb07.by_depth(steps, ARMS07, 300, 0.7)
+    return nb07.by_depth(steps, ARMS07, 300, "A finding", "how", ("softmax regression", 40.0))
 
 
 @drawing
 def nb07_against_theory() -> Figure:
     rows = [
-        ("ReLU", "relu", 2, 1.0, 50.0), ("ReLU, 0.35", "relu", 4, 0.02, 200.0), ("tanh", "tanh", 4, 0.5, 60.0),
-        ("σ(4z)", "sigmoid", 8, 0.2, 150.0), ("σ", "sigmoid", 8, 1e-4, INF), ("GELU", "gelu", 2, 0.6, 55.0),
+        ("ReLU", "relu", 2, 1.0, 50.0, False), ("ReLU", "relu", 4, 0.02, 200.0, True), ("tanh", "tanh", 4, 0.5, 60.0, False),
+        ("σ(4z)", "sigmoid", 8, 0.2, 150.0, False), ("σ", "sigmoid", 8, 1e-4, INF, False), ("GELU", "gelu", 2, 0.6, 55.0, False),
     ]  # fmt: skip
-    return nb07.against_theory(rows, 300)
+    return nb07.against_theory(rows, 300, "A finding", "how")
 
 
 @drawing
@@ -1159,14 +1177,29 @@ def nb07_curves() -> Figure:
     falls = {
         name: line(2.3, 0.5 + 0.2 * i, 12)[:, None] + wave(12, 3, high=0.3) for i, name in enumerate(ARMS07)
     }
-    return nb07.curves({"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}}, ARMS07, 0.7, 4)
+    return nb07.curves(
+        {"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}},
+        ARMS07,
+        0.7,
+        4,
+        "A finding",
+        "how",
+    )
+
+
+@drawing
+def nb07_ends() -> Figure:
+    rows = [("ReLU", "relu", [90.0, 110.0], [0.83, 0.85]), ("σ", "sigmoid", [400.0, INF], [0.79, 0.7])]
+    return nb07.ends(
+        [*rows, ("none", "identity", [INF, INF], [0.1, 0.1])], "A finding", "how", "steps to a loss"
+    )
 
 
 @drawing
 def nb07_by_gain() -> Figure:
     steps = {"relu": [INF, 90.0, 40.0, 55.0, INF], "tanh": [INF, 60.0, 35.0, 30.0, 45.0]}
     tensors = {name: torch.tensor(row, dtype=torch.float64) for name, row in steps.items()}
-    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, 1.0)
+    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, "A finding", "how")
 
 
 @drawing
@@ -1176,7 +1209,7 @@ def nb07_shares() -> Figure:
         "all gains": [(20, 80, (0.17, 0.36)), (44, 80, (0.44, 0.65)), (10, 80, (0.07, 0.21))],
         "usual gains": [(12, 30, (0.25, 0.58)), (18, 30, (0.42, 0.75)), (3, 30, (0.03, 0.26))],
     }
-    return nb07.shares(rows, values)
+    return nb07.shares(rows, values, "A finding", "how")
 
 
 @drawing
@@ -1194,12 +1227,14 @@ def nb07_explored__diverged() -> Figure:
 
 @drawing
 def nb08_hook() -> Figure:
-    return nb08.hook({"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A machine with two cores")
+    return nb08.hook(
+        {"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A finding", "A machine with two cores"
+    )
 
 
 @drawing
 def nb08_hook__all_quick() -> Figure:
-    return nb08.hook({"forward": 0.82}, "A machine")
+    return nb08.hook({"forward": 0.82}, "A finding", "A machine")
 
 
 def element_times(*names: str) -> pd.DataFrame:
@@ -1214,7 +1249,7 @@ def element_times(*names: str) -> pd.DataFrame:
 @drawing
 def nb08_per_element() -> Figure:
     caches = {"L1": 32 * 1024, "L2": 2**20, "L3": 36 * 10**6, "first": 16_000, "huge": 2**40}
-    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches)
+    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches, "A finding", "how")
 
 
 def step_times() -> pd.DataFrame:
@@ -1228,17 +1263,21 @@ def step_times() -> pd.DataFrame:
 
 @drawing
 def nb08_shares() -> Figure:
-    return nb08.shares(step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]})
+    return nb08.shares(
+        step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept() -> Figure:
-    return nb08.kept({"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)})
+    return nb08.kept(
+        {"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept__nothing_extra() -> Figure:
-    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)})
+    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)}, "A finding", "how")
 
 
 @drawing
@@ -1247,7 +1286,7 @@ def nb08_sparse() -> Figure:
         [(0.5, 1.0, 3.0, 1.0), (0.7, 1.1, 1.5, 0.5), (0.9, 1.0, 0.5, 0.2)],
         columns=["zeros", "dense", "csr", "conversion"],
     )
-    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62])
+    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62], "A finding", "how")
 
 
 @drawing
@@ -1290,9 +1329,9 @@ def tuned(*names: str) -> Figure:
         for i, name in enumerate(order)
         for seed in range(2 + place)
     ]
-    table = pd.DataFrame(rows, columns=["setting", "activation", "seed", "test_accuracy"])
-    best = table.groupby(["setting", "activation"])["test_accuracy"].mean().rename("mean").reset_index()
-    return nb09.settings(table, best, order, "A finding")
+    table = pd.DataFrame(rows, columns=["setting", "arm", "seed", "score"])
+    flat = {name: torch.tensor([0.7, 0.74]) - 0.1 * place for place, name in enumerate(names)}
+    return nb09.settings(table, flat, order, "A finding")
 
 
 @drawing
@@ -1353,7 +1392,7 @@ def test_the_file_is_what_would_be_written(stored: dict[str, Plain]) -> None:
     [
         lambda: nb02.gates(wave(2, 9), wave(3, 9), "A finding"),
         lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}, "A finding", "how"),
-        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}),
+        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}, "", ""),
     ],
     ids=["gates", "by_images_and_depth", "shares"],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from course_utils.figures import nb05
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -44,7 +44,7 @@ WRONG = [
     ("5.3", 5, "At this width 95.8 % of"), ("5.3", 14.5, "whole number"), ("5.3", 0, "at least 1"), ("5.3", 64, "narrowest"),
     ("5.3", 65, "narrowest"), ("5.3", 15, "Wide enough (0.305 %)"), ("5.3", 2, "wider"),
     ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"), ("5.4", 0.05, "decides the sign"),
-    ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.3 for 30 %"), ("5.4", 0.75, "How often"),
+    ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.5 for 50 %"), ("5.4", 0.75, "How often"),
     ("5.4", 0.25, "How often"), ("5.4", 0.76, "negative or positive"), ("5.4", 0.24, "decides the sign"),
     ("5.4", 0.44, "How often"), ("5.4", 0.56, "How often"), ("5.4", 1.01, "between 0 and 1"), ("5.4", 0, "decides the sign"),
     ("5.5", "e", "one letter: a, b, c, d."), ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"),
