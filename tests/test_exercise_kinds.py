@@ -36,6 +36,7 @@ def by_cases(s: float, m: float) -> bool:
 
 
 RIGHT: list[tuple[str, Any]] = [
+    ("3.9", lambda up, down: down / up),
     ("1.7", lambda g: (g >= 0.1) & (g <= 1)), ("1.7", lambda g: 0.1 <= g <= 1),
     ("1.8", lambda gap, reach: reach * math.log(2) / gap), ("1.8", lambda gap, reach: math.ceil(reach * math.log(2) / gap)),
     ("2.9", relu_loses_more), ("2.9", by_cases), ("2.9", lambda s, m: [by_cases(*pair) for pair in zip(s, m, strict=True)]),
@@ -43,6 +44,10 @@ RIGHT: list[tuple[str, Any]] = [
     ("5.8", lambda k: 0.01 ** (1 / k)), ("5.8", lambda k: torch.exp(torch.log(torch.tensor(0.01)) / k)),
 ]  # fmt: skip
 WRONG: list[tuple[str, Any, str]] = [
+    ("3.9", lambda up, down: down, "That is dL/dz"), ("3.9", lambda up, down: up * down, "divided"),
+    ("3.9", lambda up, down: up / down, "away"),
+    ("3.9", lambda up, down: 1 + 0 * up, "True where both"), ("3.9", lambda down, up: down / up, "away from the input"),
+    ("3.9", 1, "function"),
     ("1.7", lambda g: (g >= 0) & (g <= 1), "ReLU's"), ("1.7", lambda g: g == 1, "in between"), ("1.7", lambda g: g < 0.1, "says True"),
     ("1.7", lambda g: g <= 1, "A line of slope -0.5"), ("1.7", lambda g: not 0.1 <= g <= 1, "other way round"), ("1.7", 0.5, "function"),
     ("1.7", lambda g: g, "True or False"), ("1.7", lambda g: True, "it gives 1"),
@@ -62,8 +67,19 @@ WRONG: list[tuple[str, Any, str]] = [
 ]  # fmt: skip
 
 
-def test_each_notebook_has_two_of_the_new_kinds_and_the_first_one() -> None:
-    assert [sum(n.startswith(f"{int(book)}.") for n in NEW) for book in BOOKS] == [1] + [2] * 9
+def test_each_notebook_has_two_of_the_new_kinds_or_three_and_the_first_one() -> None:
+    assert [sum(n.startswith(f"{int(book)}.") for n in NEW) for book in BOOKS] == [
+        1,
+        2,
+        2,
+        3,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+    ]
     assert set(NEW) == LETTERS.keys() | DESIGNS.keys() | {n for n, _ in RIGHT}
     assert all(exercise.right and exercise.idea and exercise.setup for exercise in NEW.values())
 

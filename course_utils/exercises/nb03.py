@@ -141,6 +141,19 @@ def _least_gain(answer: Any) -> None:
     compare(answer, 2**0.5 * 0.1 ** (1 / d), {"d": d}, known, 1e-3)
 
 
+def _which_gradient(answer: Any) -> None:
+    up = torch.tensor([0.7, 1.0, 1.2, 0.9], dtype=torch.float64)
+    down = torch.tensor([0.7, 0.24, 0.9, 1.3], dtype=torch.float64)
+    known = {
+        "That is dL/dz. dL/dW has h of the layer below in it, and that changes as well.": down,
+        "Toward the input you go *down* the layers: h is then divided by what it grows by on its way up.": down
+        * up,
+        "The other way round: that is the change away from the input.": up / down,
+        "True where both are the same, as in a ReLU network without biases.": torch.ones_like(up),
+    }
+    compare(answer, down / up, {"up": up, "down": down}, known, 1e-3)
+
+
 NEW = {
     "3.7": Exercise(
         choice(
@@ -176,6 +189,12 @@ NEW = {
         "√2 · 10^(−1/d): the deeper, the nearer to He's gain. The claim's condition is on the weights and on the depth.",
         "What is the factor of one step at gain g, and what do d of them make?",
         "(g/√2)^d is left. Set it equal to a tenth and solve for g.",
+    ),
+    "3.9": Exercise(
+        _which_gradient,
+        "down / up: level where the two are equal, as in ReLU without biases; as dL/dz where h stays, as in the sigmoid.",
+        "dL/dW of a layer is a product of two things, of neighbouring layers.",
+        "dL/dW is δ times the h of the layer below. Take one step toward the input: what becomes of δ, and what of h?",
     ),
 }
 """Design the experiment, state the condition."""
