@@ -27,19 +27,6 @@ from course_utils import where
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Card",
-    "Claim",
-    "ContradictionError",
-    "cards",
-    "derive",
-    "judge",
-    "overview",
-    "register",
-    "scoreboard",
-    "show",
-    "to_the_left",
-]
 
 VERDICTS = ("holds", "fails", "depends", "unproven")
 

@@ -18,20 +18,6 @@ from torch.nn import functional
 from course_utils import activations, checks, clock, kernels
 from course_utils.activations import LEAK, Activation
 
-__all__ = [
-    "Kernel",
-    "caches",
-    "element_times",
-    "kept_bytes",
-    "kept_per_unit",
-    "kernel",
-    "sparse_times",
-    "speed_up_at",
-    "step",
-    "step_flops",
-    "step_times",
-]
-
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
 _aten = torch.ops.aten
 

@@ -18,21 +18,6 @@ from course_utils.data import Dataset
 from course_utils.networks import Design, Networks, grid
 from course_utils.units import Firing
 
-__all__ = [
-    "Lives",
-    "born_dead",
-    "constant_bound",
-    "dead_by_count",
-    "default_init",
-    "follow",
-    "lift",
-    "off_per_image",
-    "parameters_of",
-    "turnover",
-    "without_slope",
-    "wound",
-]
-
 _WEIGHTS_AT_ONCE = 2**22  # of one layer of all networks, 16 MB in float32
 _UNITS_AT_ONCE = 2**21  # of one layer, for a chunk of images
 _THREADS = 1  # the products of one image are small: a second thread mostly waits

@@ -18,20 +18,6 @@ from course_utils import activations as registry
 from course_utils import checks, clock
 from course_utils.activations import Activation
 
-__all__ = [
-    "break_even",
-    "csr",
-    "dense",
-    "gather",
-    "keep_largest",
-    "rows_needed",
-    "sparse_activations",
-    "speed_ups",
-    "to_csr",
-    "ways",
-    "zeros",
-]
-
 
 def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> Tensor:
     """Activations with an exact share of zeros at random places: [batch, fan_in], float32.

@@ -16,23 +16,8 @@ from torch import Tensor
 
 from course_utils import activations, checks, machine
 from course_utils.activations import Activation
-from course_utils.networks import Design, Networks, grid
+from course_utils.networks import Design, Networks
 from course_utils.theory import Merging, middle_factor
-
-__all__ = [
-    "SMALLEST_NORMAL",
-    "Profile",
-    "batch_norm_growth",
-    "born_dead",
-    "gradient_factor",
-    "jacobian",
-    "jacobian_spread",
-    "layer_norm_growth",
-    "log_norm",
-    "log_norm_variance",
-    "merging",
-    "profile",
-]
 
 # 1.18e-38: below it float32 loses digits, and from 7e-46 downward it has only 0.
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
@@ -165,47 +150,6 @@ def merging(
     return Merging(d, torch.rad2deg(2 * torch.asin((d / 2).clamp(max=1.0))))
 
 
-def gradient_factor(
-    activation: str | Activation,
-    gain: float | str,
-    norm: str = "none",
-    width: int = 256,
-    depth: int = 24,
-    seeds: Iterable[int] = range(8),
-    examples: int = 16,
-    dtype: torch.dtype = torch.float64,
-) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz, one per seed, [seeds]: slope over the middle
-    layers.
-
-    Inputs are ``examples`` Gaussian vectors of ``width`` numbers, with mean square 1; labels are drawn at
-    random.
-
-    Raises:
-        ValueError: as :func:`profile`; no seed; fewer than one example.
-    """
-    designs = grid(activation=[activation], gain=gain, norm=norm, seed=list(seeds))
-    checks.whole("examples", examples)
-    generator = torch.Generator("cpu").manual_seed(0)
-    x = torch.randn(examples, width, generator=generator, **_REAL)
-    labels = torch.randint(10, (examples,), generator=generator, device="cpu")
-    return profile(designs, x, labels, depth, width, dtype=dtype).factor()
-
-
-def batch_norm_growth(
-    activation: str | Activation,
-    width: int = 256,
-    depth: int = 20,
-    seeds: Iterable[int] = range(5),
-    examples: int = 256,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz with batch norm, [seeds]; arguments as
-    :func:`gradient_factor`.
-    """
-    return gradient_factor(activation, 1.0, "batch", width, depth, seeds, examples, dtype)
-
-
 def layer_norm_growth(
     activation: str | Activation,
     width: int = 256,
@@ -213,10 +157,9 @@ def layer_norm_growth(
     seeds: Iterable[int] = range(5),
     examples: int = 16,
 ) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz with layer norm, [seeds]: z of each example has mean
-    0 and variance 1.
+    """The measured factor per layer of the norm of dL/dz with layer norm, [seeds]: z of each example has mean 0 and variance 1.
 
-    Arguments and errors as :func:`gradient_factor`.
+    ``examples`` Gaussian inputs of ``width`` numbers. ValueError: an unknown activation, or a size below 1.
     """
     checks.whole("width", width)
     checks.whole("depth", depth)
@@ -262,22 +205,6 @@ def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor
                 h = torch.relu(torch.bmm(h / size, weights))
             logs.append(total + 2 * h.double().norm(dim=(1, 2)).log() - 2 * before.log())
     return torch.cat(logs)
-
-
-def log_norm_variance(width: int, layers: int, count: int = 200, seed: int = 0) -> float:
-    """The variance of :func:`log_norm` over the networks whose signal is not 0; same arguments. Needs a count
-    of at least 2.
-    """
-    logs = log_norm(width, layers, count, seed)
-    return float(logs[logs.isfinite()].var())
-
-
-def born_dead(width: int, hidden_layers: int, count: int = 2000, seed: int = 0) -> float:
-    """The share of ``count`` ReLU networks in which a Gaussian input finds some hidden layer all off.
-
-    Errors as :func:`log_norm`.
-    """
-    return float(log_norm(width, hidden_layers, count, seed).isinf().double().mean())
 
 
 def jacobian(

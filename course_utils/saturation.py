@@ -20,22 +20,6 @@ from torch import Tensor
 from course_utils import activations, checks, networks
 from course_utils.activations import Activation
 
-__all__ = [
-    "THRESHOLD",
-    "autograd_derivative",
-    "gaussian_share",
-    "image_scales",
-    "layer",
-    "layer_shares",
-    "mean_square_slope",
-    "mixture_density",
-    "mixture_share",
-    "observed_density",
-    "unusable",
-    "unusable_intervals",
-    "zero_from",
-]
-
 _REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 THRESHOLD = 0.01
 REACH, STEP = 800.0, 0.005  # how far out, and how finely, the edges of unusable intervals are looked for

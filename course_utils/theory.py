@@ -25,26 +25,6 @@ from course_utils import activations, checks
 from course_utils.activations import Activation
 from course_utils.networks import GAINS
 
-__all__ = [
-    "Merging",
-    "Moments",
-    "Profile",
-    "batch_norm_growth",
-    "born_dead",
-    "critical_gain",
-    "fixed_variance",
-    "gaussian_mean",
-    "gradient_factor",
-    "jacobian_spread",
-    "layer_norm_growth",
-    "log_norm_mean",
-    "log_norm_variance",
-    "merging",
-    "middle_factor",
-    "moments",
-    "profile",
-]
-
 _REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 _NODES, _WEIGHTS = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(16))
 _REACH = 12.0  # standard deviations on each side; the Gaussian beyond weighs 4e-33
@@ -321,13 +301,6 @@ def log_norm_variance(width: int, layers: int) -> float:
     checks.whole("width", width)
     checks.whole("layers", layers)
     return 5 * layers / width
-
-
-def log_norm_mean(width: int, layers: int) -> float:
-    """Mean of the natural log of abs(h_L)^2 / abs(h_0)^2, for ReLU at He's init: -5 layers / (2 width);
-    errors as :func:`log_norm_variance`.
-    """
-    return -log_norm_variance(width, layers) / 2
 
 
 def jacobian_spread(

@@ -9,8 +9,6 @@ import pandas as pd
 
 from course_utils import claims, where
 
-__all__ = ["by_person", "links", "places", "tally"]
-
 
 def by_person(overview: pd.DataFrame) -> pd.DataFrame:
     """One row per person and claim, from ``claims.overview()``: columns person, id, says, verdict, claimed.
