@@ -235,7 +235,7 @@ X = torch.ones(2, 3)
         (lambda bad: saturation.observed_density(X, reach=bad), [0.0, -1.0], "reach must be a"),
         (lambda bad: saturation.zero_from("sigmoid", bad), [0], "unknown side {!r}; known are: 1, -1"),
         (lambda bad: saturation.zero_from("sigmoid", dtype=bad), [torch.float16], "unknown dtype {!r}; known are: torch.float32"),
-        (lambda bad: saturation.zero_from("sigmoid", reach=bad), [math.inf, 1.0, 0.5, -20.0], "reach must be a finite number above 1, got {!r}"),
+        (lambda bad: saturation.zero_from("sigmoid", reach=bad), [math.inf, 1.0, -20.0], "reach must be a finite number above 1, got {!r}"),
         (lambda bad: saturation.zero_from(bad), ["relu"], "the derivative of ReLU is not 0 at z = 2000"),
         (lambda bad: saturation.zero_from(bad, -1), ["relu"], "the derivative of ReLU is 0 at once"),
     ],
