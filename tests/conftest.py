@@ -4,9 +4,24 @@ To look for new ones: `HYPOTHESIS=search make test ARGS=tests`.
 """
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True, database=None)
 settings.register_profile("search", max_examples=1000, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What is displayed: (data, metadata) of each output."""
+    found: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def display(*objects: Any, raw: bool = False, metadata: Any = None) -> None:
+        assert raw
+        found.extend((data, metadata) for data in objects)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return found
