@@ -334,7 +334,7 @@ FEW, SIZES = "at least one activation and one size", [0, 1.5, True]
         (lambda bad: cost.sparse_times([0.5], width=bad), [0], "^width must be"),
         (lambda bad: cost.sparse_times([0.5], batch=bad), [-1], "^batch must be"),
         (lambda bad: cost.speed_up_at([0.5, 0.9], [2, 3], bad), [0.4, 0.95, math.nan], r"from 0\.5 and up to 0\.9"),
-        (lambda bad: cost.speed_up_at(*bad, 0.55), CURVES, r"^(zeros must|each speed-up must|each share needs)"),
+        (lambda bad: cost.speed_up_at(*bad, 0.55), CURVES, r"^(shares must|each speed-up must|each share needs)"),
     ],
 )  # fmt: skip
 def test_bad_input(call, bad, says):
