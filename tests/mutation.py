@@ -21,6 +21,7 @@ import ast
 import contextlib
 import copy
 import gc
+import importlib
 import importlib.abc
 import importlib.util
 import json
@@ -137,11 +138,8 @@ class Mutant:
 
 def rooms() -> list[str]:
     """All rooms of course_utils that hold code, exercises after the rooms, figures and maintenance last."""
-    found = [
-        path.relative_to(ROOT / "course_utils").with_suffix("").as_posix()
-        for path in sorted((ROOT / "course_utils").rglob("*.py"))
-    ]
-    order = ("", "exercises", "figures", "maintain")
+    folder, order = ROOT / "course_utils", ("", "exercises", "figures", "maintain")
+    found = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.py"))]
     found = [
         room for room in found if room != "__init__" and variants_of(room)
     ]  # the package itself is imported first
@@ -295,21 +293,10 @@ def _is_dash(node: ast.AST) -> bool:
 
 
 def _is_type(node: ast.AST) -> bool:
-    names = {
-        "str",
-        "int",
-        "float",
-        "bool",
-        "tuple",
-        "list",
-        "dict",
-        "None",
-        "Tensor",
-        "Callable",
-        "Sequence",
-        "object",
-    }
-    names |= {"Mapping", "NDArray", "Any", "Iterable", "Literal"}
+    names = set(
+        "str int float bool tuple list dict None Tensor Callable Sequence object Mapping NDArray Any".split()
+    )
+    names |= {"Iterable", "Literal"}
     roots = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
     return bool(roots) and all(name in names or name in ("npt", "np") for name in roots)
 
@@ -396,14 +383,10 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        package = self.file.name == "__init__.py"
-        spec = importlib.util.spec_from_file_location(
-            fullname,
-            self.file,
-            loader=self,
-            submodule_search_locations=[str(self.file.parent)] if package else None,
+        inside = [str(self.file.parent)] if self.file.name == "__init__.py" else None  # a package
+        return importlib.util.spec_from_file_location(
+            fullname, self.file, loader=self, submodule_search_locations=inside
         )
-        return spec
 
     def exec_module(self, module: types.ModuleType) -> None:
         exec(compile(self.tree, str(self.file), "exec"), module.__dict__)
@@ -414,28 +397,16 @@ def module_name(room: str) -> str:
     return ("course_utils." + room.replace("/", ".")).removesuffix(".__init__")
 
 
+WARM = "_pytest.python hypothesis IPython.display matplotlib.pyplot mpmath nbformat numpy pandas pytest scipy.integrate"
+WARM += " scipy.special scipy.stats seaborn torch torch._dynamo torch.distributed.tensor"  # torch.optim and torch.testing want them
+
+
 def warm_up() -> None:
     """Import what every fork needs, but none of the course, and start no thread."""
     os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    import _pytest.python
-    import hypothesis
-    import IPython.display
-    import matplotlib.pyplot
-    import mpmath
-    import nbformat
-    import numpy
-    import pandas
-    import pytest
-    import scipy.integrate
-    import scipy.special
-    import scipy.stats
-    import seaborn
-    import torch
-    import torch._dynamo  # what torch.optim wants
-    import torch.distributed.tensor  # what torch.testing.assert_close wants
-
-    del _pytest, IPython, hypothesis, matplotlib, mpmath, nbformat, numpy, pandas, pytest, scipy, seaborn
-    torch.set_num_threads(1)
+    for name in WARM.split():
+        importlib.import_module(name)
+    sys.modules["torch"].set_num_threads(1)
     gc.collect()
     gc.freeze()  # a fork's garbage collection then leaves all this alone, and its memory shared
 
@@ -471,9 +442,7 @@ def _child(folder: Path, mutant: Mutant | None, room: str, output: int) -> int:
         str(folder),
         *(p for p in sys.path if Path(p or ".").resolve() not in (ROOT, ROOT / "tests")),
     ]
-    for name in [
-        name for name in sys.modules if name.partition(".")[0] == "course_utils" or name.startswith("test_")
-    ]:
+    for name in [name for name in sys.modules if re.match(r"course_utils\b|test_", name)]:
         del sys.modules[name]  # nothing of the course is there yet, unless a test runs this
     file = folder / "course_utils" / f"{room}.py"
     source = file.read_text(encoding="utf-8")
@@ -481,18 +450,7 @@ def _child(folder: Path, mutant: Mutant | None, room: str, output: int) -> int:
     sys.meta_path.insert(0, _Served(module_name(room), file, tree))
     import pytest
 
-    options = [
-        "-x",
-        "-q",
-        "--no-header",
-        "--tb=short",
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "addopts=",
-        "-k",
-        "not quick",
-    ]
+    options = [*"-x -q --no-header --tb=short -p no:cacheprovider -o addopts= -k".split(), "not quick"]
     options += [f"--rootdir={folder}", "-c", str(folder / "pyproject.toml"), *tests_of(room)]
     plugin = _QuickFirst(folder / f"{module_name(room)}.json")
     return int(pytest.main(options, plugins=[plugin]))
@@ -559,7 +517,7 @@ class Lab:
         job.output.unlink()
         return found[1]
 
-    def judge(self, room: str, mutants: Sequence[Mutant], jobs: int, verbose: bool = False) -> list[Mutant]:
+    def judge(self, room: str, mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
         """The mutants that survive, in their order."""
         limit = math.ceil(self.slack + 4 * self.baseline(room))
         waiting, running, survived = list(reversed(mutants)), [], []
@@ -577,13 +535,6 @@ class Lab:
                     raise RuntimeError(f"pytest ran no test for {room}:\n{job.output.read_text()}")
                 if code == 0:
                     survived.append(job.mutant)
-                if verbose:
-                    print(
-                        f"{time.monotonic() - job.started:6.1f} s, status {code:2d}: ",
-                        *job.mutant.shown(),
-                        sep="\n",
-                    )
-                    print("\n".join(re.findall("^(?:FAILED|ERROR) .*", job.output.read_text(), re.M)))
                 job.output.unlink()
         return sorted(survived, key=mutants.index)
 
@@ -601,9 +552,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="mutants at work at once; default 2")
     parser.add_argument("--again", action="store_true", help="only what survived the last run; no verdict")
     parser.add_argument("--list", action="store_true", help="only say what would be changed")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="say of each mutant which test killed it"
-    )
     return parser.parse_args(arguments)
 
 
@@ -638,7 +586,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{room} has no unit tests, so that every mutant lives; name some in MORE_TESTS")
                 survived = mutants
             else:
-                survived = lab.judge(room, mutants, options.jobs, options.verbose) if mutants else []
+                survived = lab.judge(room, mutants, options.jobs) if mutants else []
             table.append((room, len(every), len(mutants), len(survived), time.monotonic() - start))
             all_survivors += survived
             last[room] = [mutant.key for mutant in survived]
