@@ -281,7 +281,9 @@ def _read(text: str, where: str) -> Card:
 
 
 def scoreboard(folder: Path | None = None) -> pd.DataFrame:
-    """All stored cards as a table with the columns id, verdict, figure, notebook, in the register's order.
+    """All stored cards as a table with the columns id, verdict, figure, against, notebook, in the register's order.
+
+    ``against``: for a claim that depends, the conditions that did not hold, which is what it depends on; else nothing.
 
     Args:
         folder: where the notebooks are; default: the course's own. A claim judged twice is an error: one home each.
@@ -295,7 +297,7 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     folder = folder or where.ROOT / "notebooks"
     claims = register()
     rows: dict[str, dict[str, str]] = {}
-    columns = ["id", "verdict", "figure", "notebook"]
+    columns = ["id", "verdict", "figure", "against", "notebook"]
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
         for card in cards(notebook):
             if card.id not in claims:
@@ -313,9 +315,30 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
                 raise ValueError(
                     f"{notebook.name}: the card of {card.id} says {card.verdict}, its conditions do not"
                 )
-            row = (card.id, card.verdict, card.figure, notebook.stem)
+            against = "; ".join(card.fails) if card.verdict == "depends" else ""
+            row = (card.id, card.verdict, card.figure, against, notebook.stem)
             rows[card.id] = dict(zip(columns, row, strict=True))
     return pd.DataFrame([rows[name] for name in claims if name in rows], columns=columns)
+
+
+def hinges(folder: Path | None = None) -> pd.DataFrame:
+    """The rows whose verdict hangs on one condition: left out, the others give another verdict.
+
+    Columns id, verdict, condition (the one it hangs on), without (the verdict that the others give), in the order of
+    the notebooks. A card with a single condition hangs on nothing that could be left out.
+    """
+    import pandas as pd
+
+    folder, claims, rows = folder or where.ROOT / "notebooks", register(), []
+    for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        for card in cards(notebook):
+            conditions = dict.fromkeys(card.holds, True) | dict.fromkeys(card.fails, False)
+            for name in conditions if len(conditions) > 1 else ():
+                others = {other: held for other, held in conditions.items() if other != name}
+                without = derive(others, claims[card.id].verdict)
+                if without != card.verdict:
+                    rows.append([card.id, card.verdict, name, without])
+    return pd.DataFrame(rows, columns=["id", "verdict", "condition", "without"])
 
 
 def overview(folder: Path | None = None) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Design:
         bias: the value of all hidden biases at the start; must be 0 when gain is "pytorch".
         norm: "none", "batch" (each unit's z over the batch) or "layer" (each example's z over the units), before
             the activation, with trainable scale and shift.
-        learning_rate: of plain or momentum SGD, per step; used by training alone.
+        learning_rate: of the optimiser, per step; used by training alone.
         l1: weight of a penalty on the activations, l1 * (sum of abs(h) over all hidden units, mean over the
             batch), added to what is minimised (Glorot, Bordes & Bengio, AISTATS 2011); used by training alone.
         residual: add to each layer's h W + b that of the layer before, ahead of normalisation and activation

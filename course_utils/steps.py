@@ -5,13 +5,13 @@ reads, activations and their slopes work in place, and all parameters lie in one
 an optimiser needs a few large operations. An activation without a kernel here goes through autograd for itself alone.
 
 Tried on one core of an AMD EPYC and left out, because it did not pay: the networks in chunks whose numbers fit the
-second-level cache (170 of 4 x 32 in chunks of 34 or fewer: 10 to 20 % slower, what the many small calls cost is more
-than the nearness gives; in halves, equal); examples last instead of units (products up to 60 % slower); a column of
-ones instead of a bias (products 5 to 30 % slower; adding the bias costs nothing); torch's own batch norm, which wants every
-unit of every network in one row (its backward pass takes three times as long as the one here); float32 denormals flushed
-to zero (they cost nothing there, and the setting is the whole process's); torch's fused SGD (8 to 20 % of the update, a
-hundredth of the step, for a private function). What remains between a step and the sum of its parts is mostly that the
-products find their numbers in the third-level cache, not in the second.
+second-level cache (170 of 4 x 32 in chunks of 34 or fewer: 10 to 20 % slower, the many small calls cost more than the
+nearness gives; in halves, equal); batch norm alone in such chunks (5 to 40 % slower); examples last instead of units
+(products up to 60 % slower); a column of ones instead of a bias (products 5 to 30 % slower; adding the bias costs
+nothing); torch's own batch norm, which wants every unit of every network in one row (its backward pass takes three times
+as long as the one here); float32 denormals flushed to zero (they cost nothing there, and the setting is the whole
+process's); torch's fused SGD (8 to 20 % of the update, a hundredth of the step, for a private function). What remains
+between a step and the sum of its parts is mostly that the products find their numbers in a farther cache than alone.
 
 N networks, B examples of a batch, C classes, depth and width as in :mod:`course_utils.networks`. Networks that see the
 same examples are a group.
@@ -171,7 +171,7 @@ class _Unknown:
 
     def value(self, z: Tensor, out: Tensor) -> None:
         with torch.enable_grad():
-            self.z = z.clone().requires_grad_()
+            self.z = z.detach().requires_grad_()
             self.h = self.activation(self.z)
         out.copy_(self.h.detach())
 
@@ -204,19 +204,15 @@ class _Neighbours:
         hidden: Tensor,
         spare: Tensor,
     ) -> None:
-        self.run, self.stream, self.h, self.spare = (
-            run,
-            stream[run.slice],
-            hidden[run.slice],
-            spare[run.slice],
-        )
+        self.run, self.stream, self.h = run, stream[run.slice], hidden[run.slice]
+        self.spare = spare[: len(self.h)]
         self.kernel: _Kernel | _Unknown = _KERNELS.get(run.activation.value) or _Unknown(run.activation)
         self.z = self.stream
         if run.norm == "none":
             return
-        self.flat = torch.empty_like(
-            self.stream
-        )  # normalised, before scale and shift; for batch norm times the std
+        # Normalised, but for the std with batch norm, which has no other use for the stream unless there is a residual path.
+        over = run.norm == "batch" and not run.residual
+        self.flat = self.stream if over else torch.empty_like(self.stream)
         self.z = torch.empty_like(self.stream) if self.kernel.needs_z else self.h
         self.running = [each[layer, run.slice] for each in (networks.running_mean, networks.running_var)]
         (self.scale, self.scale_grad), (self.shift, self.shift_grad) = (

@@ -67,6 +67,7 @@ MORE_TESTS = {
     "training": ("test_trials", "test_landscape"),
     "where": ("test_wheel",),
     "maintain/bench": ("test_training",),
+    "maintain/bench_history": ("test_bench",),
     "maintain/bench_notebooks": ("test_bench",),
 }
 FOLDER_TESTS = {

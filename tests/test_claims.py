@@ -245,8 +245,9 @@ def test_the_scoreboard_in_the_registers_order(tmp_path: Path) -> None:
     notebook(tmp_path / "01_definitions.ipynb", text("E2", 0, 2), text("C21"), text("E4", 1, 1))
     notebook(tmp_path / "notes.ipynb", text("C06"))  # not one of the course's
     board = scoreboard(tmp_path)
-    assert list(board.columns) == ["id", "verdict", "figure", "notebook"]
-    assert board.to_numpy().tolist() == [
+    assert list(board.columns) == ["id", "verdict", "figure", "against", "notebook"]
+    assert board["against"].tolist()[:5] == [""] * 5 and board["against"].iloc[5].startswith("condition")
+    assert board.drop(columns="against").to_numpy().tolist() == [
         ["C07", "holds", "≈ 0.25: a bound", "02_slopes"],
         ["C21", "holds", "3 of 4", "01_definitions"],
         ["C24", "holds", "3 of 4", "02_slopes"],
@@ -256,12 +257,31 @@ def test_the_scoreboard_in_the_registers_order(tmp_path: Path) -> None:
     ]
 
 
+def test_hinges_are_the_conditions_without_which_a_verdict_turns(tmp_path: Path) -> None:
+    cards = (
+        text("C24", 3),
+        text("C34", 2, 1),
+        text("C07", 1, 2),
+        text("E2", 0, 2),
+        text("E4", 1, 1),
+        text("C21", 2, 2),
+    )
+    notebook(tmp_path / "02_x.ipynb", *cards)
+    assert claims.hinges(tmp_path).to_numpy().tolist() == [
+        ["C34", "depends", "condition 2", "holds"],
+        ["C07", "depends", "condition 0", "fails"],
+        ["E4", "depends", "condition 0", "fails"],
+        ["E4", "depends", "condition 1", "holds"],
+    ]
+    assert claims.hinges(tmp_path / "none").empty
+
+
 def test_no_notebook_no_card_an_empty_table(tmp_path: Path) -> None:
     notebook(tmp_path / "01_x.ipynb")
     for folder in (tmp_path, tmp_path / "none"):
         board = scoreboard(folder)
         assert isinstance(board, pd.DataFrame)
-        assert list(board.columns) == ["id", "verdict", "figure", "notebook"]
+        assert list(board.columns) == ["id", "verdict", "figure", "against", "notebook"]
         assert len(board) == 0
 
 

@@ -42,14 +42,10 @@ def tensor(place: int, *shape: int) -> torch.Tensor:
 
 
 def rate(place: int) -> Figure:
-    rows = [
-        (arm, arm, norm, n, step, 2.3 - place * 0.01 * step)
-        for arm, norm in (("sigmoid", "none"), ("relu", "batch"))
-        for n in range(3)
-        for step in range(0, 81, 20)
-    ]
-    columns = ["arm", "activation", "norm", "network", "step", "loss"]
-    return nb00.at_rate(pd.DataFrame(rows, columns=columns), f"0.0{place}", 2.3)
+    arms = [("sigmoid", "sigmoid", "none"), ("ReLU", "relu", "batch")] * 3
+    table = pd.DataFrame(arms, columns=["arm", "activation", "norm"]).assign(learning_rate=0.01 * place)
+    losses = 2.3 - place * 0.01 * torch.arange(80.0).unsqueeze(1).expand(80, 6)
+    return nb00.at_rate(table, losses, f"{0.01 * place}", 2.3)
 
 
 def stack(place: int) -> Figure:

@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 import pytest
+import torch
+from matplotlib.figure import Figure
 
 from course_utils import plots
 from course_utils.exercises import check
@@ -44,25 +46,25 @@ def test_wrong_answers_are_told_what_is_off(
     assert "not yet." in said and hint in said
 
 
+def at(rate: str, *arms: tuple[str, str, list[float]], tried: float = 0.1) -> Figure:
+    """The explorer's picture of networks (arm, activation, loss after each of eight steps), all at the rate ``tried``."""
+    rows = [(arm, name, "none", tried) for arm, name, _ in arms]
+    table = pd.DataFrame(rows, columns=["arm", "activation", "norm", "learning_rate"])
+    return nb00.at_rate(table, torch.tensor([losses for *_, losses in arms]).T, rate, math.log(10))
+
+
 def test_diverged_networks_end_and_get_no_label() -> None:
-    rows = [
-        {"arm": arm, "activation": name, "norm": "none", "network": network, "step": step, "loss": loss}
-        for arm, name, network, loss in (("ReLU", "relu", 0, math.nan), ("sigmoid", "sigmoid", 1, 2.3))
-        for step in (4, 8)
-    ]
-    figure = nb00.at_rate(pd.DataFrame(rows), "0.3", math.log(10))
+    figure = at(
+        "0.3", ("ReLU", "relu", [0.5] * 4 + [math.nan] * 4), ("sigmoid", "sigmoid", [2.3] * 8), tried=0.3
+    )
     assert [text.get_text() for text in figure.axes[0].texts] == ["sigmoid"]
     assert figure.texts[0].get_text().endswith("\n0 of 1 ReLU, 0 of 1 sigmoid")
-    assert plots.picture(figure, quick=True).png
+    assert plots.picture(figure).png
 
 
 def test_the_explorer_counts_who_ends_below_one() -> None:
-    rows = [
-        {"arm": "ReLU", "activation": "relu", "norm": "none", "network": network, "step": step, "loss": loss}
-        for network, losses in enumerate([(0.5, 0.9), (0.5, 1.0), (2.0, 0.4)])
-        for step, loss in zip((4, 8), losses, strict=True)
-    ]
-    title = nb00.at_rate(pd.DataFrame(rows), "0.1", math.log(10)).texts[0].get_text()
+    ends = [[0.5] * 4 + [0.9] * 4, [0.5] * 4 + [1.0] * 4, [2.0] * 4 + [0.4] * 4]
+    title = at("0.1", *(("ReLU", "relu", losses) for losses in ends)).texts[0].get_text()
     assert title == "Learning rate 0.1: a loss below 1 is reached by\n2 of 3 ReLU"
 
 

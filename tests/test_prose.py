@@ -13,8 +13,8 @@ from course_utils.maintain import prose
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TO_TIE = {f"{number:02d}" for number in range(10)}  # notebooks that still have loose numbers
-TO_CONVERT = {"00", "04", "05", "06", "07", "08", "09"}  # whose findings and asserts are not in this form yet
+TO_TIE = {"04", "05", "06", "07", "08"}  # notebooks that still have loose numbers
+TO_CONVERT = {"04", "05", "06", "07", "08"}  # whose findings and asserts are not in this form yet
 
 SAYS_NOTHING = {"nb00.claims_map": "a map of the register: what the notebooks found, quoted"}
 

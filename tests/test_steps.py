@@ -36,17 +36,19 @@ def drawn(seed: int) -> Networks:
 
 
 def autograd(nets: Networks, x: torch.Tensor, y: torch.Tensor, group: torch.Tensor, weight: torch.Tensor):
-    """Losses [N] and gradients by name, and nothing of the room that is tested."""
-    losses, total = [], 0.0
-    running = nets.running_mean.clone(), nets.running_var.clone()
+    """Losses [N], gradients by name and running statistics, and nothing of the room that is tested."""
+    losses, running, total = [], [], 0.0
+    kept = nets.running_mean, nets.running_var
     for i, design in enumerate(nets.designs):
+        nets.running_mean, nets.running_var = (each.clone() for each in kept)
         layers = [h for _, h in nets._layers(x[group[i]], training=True)]
+        running.append(torch.stack([nets.running_mean[:, i], nets.running_var[:, i]]))
         loss = torch.nn.functional.cross_entropy(nets._last(layers[-1])[i], y[i])
         losses.append(loss.detach())
         total = total + weight[i] * (loss + design.l1 * sum(h[i].abs().sum(1).mean() for h in layers))
-    nets.running_mean, nets.running_var = running
+    nets.running_mean, nets.running_var = kept
     gradients = torch.autograd.grad(total, list(nets.parameters.values()), materialize_grads=True)
-    return torch.stack(losses), dict(zip(nets.parameters, gradients, strict=True))
+    return torch.stack(losses), dict(zip(nets.parameters, gradients, strict=True)), torch.stack(running, 2)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -64,8 +66,9 @@ def test_by_hand_as_by_autograd(seed):
     for _ in range(2):
         x = torch.randn(int(group.max()) + 1, 9, INPUTS, generator=generator, dtype=torch.float64)
         y = torch.randint(CLASSES, (len(nets), 9), generator=generator)
-        losses, gradients = autograd(nets, x, y, group, weight)
+        losses, gradients, running = autograd(nets, x, y, group, weight)
         torch.testing.assert_close(step(x, y), losses, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(torch.stack([nets.running_mean, nets.running_var]), running)
         found = {name: torch.empty_like(p) for name, p in nets.parameters.items()}
         step.gradients.write(found)
         for name, expected in gradients.items():

@@ -86,11 +86,11 @@ def _name(ax: Axes, x: float, y: float, arm: str, colour: str) -> None:
 
 
 def _frame(ax: Axes, last: int, chance: float) -> None:
-    ax.axhline(chance, xmax=0.73, color="0.35", lw=1, linestyle=(0, (1, 2)))
+    ax.axhline(chance, xmax=0.7, color="0.35", lw=1, linestyle=(0, (1, 2)))
     ax.set_xlabel("step")
     ax.set_ylabel("cross-entropy (nats)")
     ax.set_ylim(0, 2.75)
-    ax.set_xlim(0, last * 1.36)
+    ax.set_xlim(0, last * 1.42)
     ax.set_xticks(range(0, last + 1, 20))
 
 

@@ -1,11 +1,11 @@
 """Figures of notebook 09, Verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from course_utils import activations, plots
 from course_utils.figures import tiles
@@ -46,30 +46,33 @@ def _is_card(claim: dict[Any, Any]) -> bool:
     return str(claim["id"]).startswith("C")
 
 
-def settings(table: pd.DataFrame, best: pd.DataFrame, order: Sequence[str], finding: str) -> Figure:
-    """Test accuracy of each activation (columns setting, activation, seed, test_accuracy), a panel per setting.
+def settings(table: pd.DataFrame, flat: Mapping[str, Tensor], order: Sequence[str], finding: str) -> Figure:
+    """Test accuracy of each activation (columns setting, arm, score), a panel per setting, two in a row.
 
-    Dots are seeds, each at the rate that ``best`` (columns setting, activation, mean) found; the bar is their mean;
-    the grey line is ReLU's mean.
+    Dots are seeds, the bar is their mean, the grey line ReLU's. flat: setting -> accuracies [seeds] of softmax
+    regression; their mean is the dotted line.
     """
     names = list(dict.fromkeys(table["setting"]))
-    figure, row = plots.axes(
+    rows = -(-len(names) // 2)
+    figure, grid = plots.axes(
         finding,
-        "test accuracy after tuning · dots: seeds · bar: their mean · grey line: ReLU's mean",
-        columns=len(names), size=(7.2, 3.6), sharey=True,
+        "test accuracy · dots: seeds · bar: their mean · grey line: ReLU's mean · dotted: softmax regression",
+        columns=2, rows=rows, size=(7.2, 0.9 + 2.35 * rows), sharey=True, squeeze=False,
     )  # fmt: skip
-    for ax, setting in zip(np.atleast_1d(row), names, strict=True):
-        means = best[best["setting"] == setting].set_index("activation")["mean"]
-        ax.axhline(means["relu"], color="0.6", lw=1)
+    for ax in grid.flat[len(names) :]:
+        ax.set_axis_off()
+    for ax, setting in zip(grid.flat, names, strict=False):
+        own = table[table["setting"] == setting]
+        ax.axhline(own.loc[own["arm"] == "relu", "score"].mean(), color="0.6", lw=1)
+        ax.axhline(flat[setting].mean(), color="0.2", lw=1.2, linestyle=(0, (1, 2)))
         for x, name in enumerate(order):
             entry = activations.get(name)
-            scores = table[(table["setting"] == setting) & (table["activation"] == name)]["test_accuracy"]
+            scores = own.loc[own["arm"] == name, "score"]
             ax.plot([x] * len(scores), scores, entry.marker, color=entry.colour, ms=4.5, alpha=0.6)
-            ax.plot([x - 0.3, x + 0.3], [means[name]] * 2, color=entry.colour, lw=2)
-        ax.set_xticks(
-            range(len(order)), [activations.get(name).label for name in order], fontsize=8, rotation=35
-        )
+            ax.plot([x - 0.3, x + 0.3], [scores.mean()] * 2, color=entry.colour, lw=2)
+        ax.set_xticks(range(len(order)), [activations.get(name).label for name in order], fontsize=8)
         ax.grid(visible=False, axis="x")
         ax.set_title(setting, fontsize=10, color="0.2")
-    np.atleast_1d(row)[0].set_ylabel("test accuracy (share right)")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("test accuracy")
     return figure
