@@ -140,9 +140,7 @@ def test_anything_else_is_refused(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("held", list(itertools.product([True, False], repeat=2)))
 @pytest.mark.parametrize("expected", EXPECTED)
-def test_a_contradiction_stops_the_notebook(
-    write: Any, shown: list, held: tuple[bool, bool], expected: str
-) -> None:
+def test_a_contradiction_stops_the_notebook(write, shown, held, expected):
     path = write({"verdict": expected})
     conditions = dict(zip(("first", "second"), held, strict=True))
     derived = derive(conditions, expected)
@@ -171,9 +169,7 @@ def test_a_cited_claim_shows_its_sources(write: Any, shown: list, tmp_path: Path
 
 @unhurried
 @given(st.lists(facts, min_size=2, max_size=5, unique=True), facts, st.booleans(), st.data())
-def test_a_stored_card_reads_back_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], figure: str, listed: bool, data: st.DataObject
-) -> None:
+def test_a_stored_card_reads_back_as_it_was(tmp_path_factory, names, figure, listed, data):
     cut = data.draw(st.integers(1, len(names) - 1))
     conditions = {name: i < cut for i, name in enumerate(names)}
     folder = tmp_path_factory.getbasetemp()

@@ -483,9 +483,7 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_maker_and_loader_agree(
-    originals: tuple[Path, Any], maker: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_maker_and_loader_agree(originals, maker, monkeypatch, tmp_path):
     folder, arrays = originals
     target = tmp_path / "made"
     target.mkdir()
@@ -507,9 +505,7 @@ def test_maker_and_loader_agree(
         assert torch.equal(got.labels, torch.from_numpy(arrays[IDX_FILES[split][1]][:count]).long())
 
 
-def test_maker_refuses_too_few_and_leaves_the_old_copy(
-    originals: tuple[Path, Any], maker: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_maker_refuses_too_few_and_leaves_the_old_copy(originals, maker, monkeypatch, tmp_path):
     target = tmp_path / "made"
     target.mkdir()
     (target / "fashion_mnist.npz").write_bytes(b"old")

@@ -191,9 +191,7 @@ def test_a_cell_run_since_may_have_changed_the_picture(shown: list, shell: Shell
     assert redraw(k=1).png != before.png and drawn == [1, 1]
 
 
-def test_without_a_shell_pictures_are_remembered_too(
-    shown: list, drawn: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_shell_pictures_are_remembered_too(shown, drawn, monkeypatch):
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
     redraw = counting()
     assert redraw(k=3) == redraw(k=3) and drawn == [1, 3]
@@ -275,9 +273,7 @@ def test_an_export_has_a_picture_and_words_for_every_place(shown: list, tmp_path
         (["a", "b", "c"], 1, ["a", "b", "c"], 0),
     ],
 )
-def test_an_export_keeps_ends_and_start(
-    shown: list, drawn: list, tmp_path: Path, blank: None, control: Any, most: int, places: list, start: int
-) -> None:
+def test_an_export_keeps_ends_and_start(shown, drawn, tmp_path, blank, control, most, places, start):
     explorer(lambda k: k, lambda k: f"{k}", {"k": ("place", control)}).export(tmp_path, most)
     (told,) = written(tmp_path)["controls"]
     assert written(tmp_path)["words"] == [str(place) for place in places]

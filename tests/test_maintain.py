@@ -302,9 +302,7 @@ def test_first_cell_only_finds_the_package_elsewhere(course: Path) -> None:
 
 @pytest.mark.parametrize("name", [bootstrap.PLACEHOLDER, STAMPED])
 @pytest.mark.parametrize("foreign", ["", "course_utils/__init__.py", "course_utils.py", "course_utils/x.py"])
-def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
-    tmp_path: Path, name: str, foreign: str
-) -> None:
+def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(tmp_path, name, foreign):
     (tmp_path / "mine" / "notebooks").mkdir(parents=True)
     if foreign:
         (tmp_path / foreign).parent.mkdir(exist_ok=True)
@@ -319,9 +317,7 @@ def test_first_cell_of_a_lonely_notebook_says_where_the_course_is(
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_the_courses_package_comes_before_another_of_its_name(
-    course: Path, tmp_path: Path, place: str
-) -> None:
+def test_the_courses_package_comes_before_another_of_its_name(course, tmp_path, place):
     (tmp_path / "course_utils").mkdir()
     (tmp_path / "course_utils" / "__init__.py").touch()
     paths = [str(tmp_path), str(course)]
@@ -350,9 +346,7 @@ def test_first_cell_shows_last_values_alone(course: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("given", "then"), [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
-def test_first_cell_has_torch_wait_in_peace_unless_told(
-    course: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], then: str
-) -> None:
+def test_first_cell_has_torch_wait_in_peace_unless_told(course, monkeypatch, given, then):
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     code = (
         bootstrap.cell_source()
@@ -404,9 +398,7 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_refresh_says_what_changed_and_what_hangs_on_it(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refresh_says_what_changed_and_what_hangs_on_it(course, capsys):
     card = "display({'text/plain': '[C01] holds (measured)\\n  figure: %s steps', 'text/html': ''}, raw=True)"
     book = notebook("print('in 90 steps')", card % 90)
     book.cells.insert(2, nbformat.v4.new_markdown_cell("It takes 90 steps. So there.", id="words"))
@@ -445,9 +437,7 @@ def test_refresh_says_what_changed_and_what_hangs_on_it(
         ("import os\nos._exit(1)", "the kernel died"),
     ],
 )
-def test_refresh_stores_nothing_that_went_wrong(
-    course: Path, capsys: pytest.CaptureFixture[str], cell: str, said: str
-) -> None:
+def test_refresh_stores_nothing_that_went_wrong(course, capsys, cell, said):
     stale = notebook(cell, "print('never')")
     stale.cells[-1].outputs = [nbformat.v4.new_output("stream", name="stdout", text="of an earlier run")]
     path = write(course, "01_tiny", stale)
@@ -503,9 +493,7 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     } <= set(execute.problems(stored))
 
 
-def test_run_goes_by_number_and_refresh_has_00_last(
-    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_goes_by_number_and_refresh_has_00_last(course, monkeypatch, capsys):
     for name in ["01_b", "00_a"]:
         write(course, name, notebook())
     monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
@@ -518,9 +506,7 @@ def test_run_goes_by_number_and_refresh_has_00_last(
     ]  # fmt: skip
 
 
-def test_run_ends_with_the_verdicts_unless_a_notebook_stopped(
-    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_ends_with_the_verdicts_unless_a_notebook_stopped(course, monkeypatch, capsys):
     path, folders = write(course, "01_b", notebook()), []
     monkeypatch.setattr(execute, "print_verdicts", lambda folder, ran: folders.append(folder) or 5)
     monkeypatch.setattr(execute, "execute", lambda path: nbformat.read(path, 4))
@@ -593,9 +579,7 @@ def test_clean_counts_the_cells_that_were_executed(monkeypatch: pytest.MonkeyPat
     }
 
 
-def test_the_verdicts_have_a_head_or_there_are_none_yet(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_verdicts_have_a_head_or_there_are_none_yet(monkeypatch, capsys):
     row = {"id": "C01", "verdict": "holds", "notebook": "02_x", "figure": "0.25 at z = 0"}
     monkeypatch.setattr("course_utils.claims.scoreboard", lambda folder: pd.DataFrame([row]))
     assert execute.print_verdicts(Path("build")) == 0
@@ -631,9 +615,7 @@ def test_run_writes_to_build_and_refresh_to_notebooks(course: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["writing", "moving", "by hand"])
-def test_a_full_disk_leaves_the_old_notebook_whole(
-    course: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], when: str
-) -> None:
+def test_a_full_disk_leaves_the_old_notebook_whole(course, monkeypatch, capsys, when):
     path = write(course, "01_tiny", notebook("print('new')"))
     before = files(course)
     whole = Path.write_text
@@ -661,9 +643,7 @@ def test_a_full_disk_leaves_the_old_notebook_whole(
     assert files(course) == before
 
 
-def test_a_stopped_notebook_that_cannot_be_kept_is_still_told(
-    course: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stopped_notebook_that_cannot_be_kept_is_still_told(course, capsys):
     write(course, "01_tiny", notebook("1 / 0"))
     (course / "build").write_text("in the way", encoding="utf-8")
     assert execute.refresh(root=course) == 1
@@ -683,13 +663,7 @@ def test_a_stopped_notebook_that_cannot_be_kept_is_still_told(
         (AssertionError(), "01_tiny.ipynb: the kernel died: it ran out of memory"),
     ],
 )
-def test_a_kernel_that_is_not_there_is_told(
-    course: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    error: Exception,
-    told: str,
-) -> None:
+def test_a_kernel_that_is_not_there_is_told(course, monkeypatch, capsys, error, told):
     async def dead(self: execute.NotebookClient) -> None:
         raise error
 
@@ -806,9 +780,7 @@ def test_each_chore_gets_what_was_typed(monkeypatch: pytest.MonkeyPatch, line: s
         ("run 02 --fast", None, 2, "unknown arguments: --fast"), ("book --quick 3", None, 2, "unknown arguments: --quick 3"),
     ],
 )  # fmt: skip
-def test_a_chore_that_fails_or_is_none(
-    monkeypatch, capsys, line: str, error: BaseException | None, status: int, said: str
-) -> None:
+def test_a_chore_that_fails_or_is_none(monkeypatch, capsys, line, error, status, said):
     def fail(*_: object) -> None:
         raise error
 
@@ -834,9 +806,7 @@ def test_publish_needs_nothing_but_python(course: Path) -> None:
     ) and "stamped  notebooks/00_start_here.ipynb\n" in done.stdout
 
 
-def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_pictures_are_stored_with_fewer_colours_only_if_no_eye_can_tell(monkeypatch):
     def base64_of(picture: Image.Image) -> str:
         target = io.BytesIO()
         picture.save(target, format="PNG")

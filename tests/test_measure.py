@@ -216,9 +216,7 @@ def test_merging_by_hand(norm: str) -> None:
 @pytest.mark.parametrize(
     ("room", "sizes"), [(69, [1] * 10), (70, [1] * 10), (139, [1] * 10), (210, [3, 3, 3, 1]), (10**6, [10])]
 )
-def test_chunks_hold_as_many_networks_as_there_is_room(
-    room: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_hold_as_many_networks_as_there_is_room(room, sizes, monkeypatch):
     monkeypatch.setattr(
         measure, "_WEIGHTS_AT_ONCE", room
     )  # a network of 4 inputs, 3 layers of 5: 20 + 2 * 25

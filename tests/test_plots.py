@@ -205,9 +205,7 @@ def test_the_main_four_stay_apart_for_colour_blind_eyes(a: str, b: str, eye: str
     "size, panels",
     [((7.2, 4.0), {}), ((4.0, 3.0), {}), ((7.2, 2.2), {"columns": 2, "rows": 2, "sharey": True})],
 )
-def test_titles_stand_in_the_figure_above_the_axes_and_apart(
-    size: tuple[float, float], finding: str, how: str, panels: dict[str, Any]
-) -> None:
+def test_titles_stand_in_the_figure_above_the_axes_and_apart(size, finding, how, panels):
     figure, grid = plots.axes(finding, how, size=size, **panels)
     for ax in np.ravel(grid):
         ax.plot([0, 1], [0, 1])

@@ -236,21 +236,8 @@ def test_profile_ends_in_the_gradient_factor() -> None:
     )
     assert found.z[-1].item() ** 2 == pytest.approx(theory.fixed_variance("sigmoid", 1), rel=1e-8)
     assert found.factor() == pytest.approx(theory.gradient_factor("sigmoid", 1), rel=1e-4)
-    he = theory.profile("relu", "he", 12)
-    torch.testing.assert_close(he.dz, torch.ones(12, dtype=torch.float64))
-    torch.testing.assert_close(he.dw, torch.ones(12, dtype=torch.float64))
-    xavier = theory.profile("relu", "xavier", 12)
-    assert xavier.factor("dz") == pytest.approx(math.sqrt(0.5))
-    torch.testing.assert_close(xavier.dw, torch.ones(12, dtype=torch.float64))  # one shrinks, one grows
-    normed = theory.profile("tanh", 3.0, 9, norm="batch")
-    assert normed.factor() == pytest.approx(theory.batch_norm_growth("tanh"))
     kept_alive = theory.profile("relu", "pytorch", 30, bias_variance=1 / 300)
     assert kept_alive.z[-1].item() ** 2 == pytest.approx(1.2 / 300, rel=1e-6)
-
-
-def test_tanh_at_gain_one_decays_slowly() -> None:
-    sizes = theory.profile("tanh", "xavier", 50, start=1.0).z ** 2
-    assert (sizes[10:] < 0.2).all() and sizes[-1] > 0.005  # polynomial, not exponential
 
 
 def test_merging() -> None:
@@ -262,14 +249,6 @@ def test_merging() -> None:
     linear = theory.merging("identity", 1.0, 6, correlation=0.3)
     assert linear.distance.tolist() == pytest.approx([math.sqrt(1.4)] * 6, rel=1e-7)
     assert theory.merging("tanh", 1.0, 3, correlation=1.0).distance.tolist() == [0, 0, 0]
-
-
-@pytest.mark.parametrize("correlation", [-0.5, 0.0, 0.6, 0.999])
-def test_merging_of_relu_is_the_arc_cosine_kernel(correlation: float) -> None:
-    # Cho & Saul, NeurIPS 2009: c' = (sqrt(1 - c^2) + c (pi - arccos c)) / pi
-    right = (math.sqrt(1 - correlation**2) + correlation * (math.pi - math.acos(correlation))) / math.pi
-    found = theory.merging("relu", "he", 2, correlation).distance[1].item()
-    assert found == pytest.approx(math.sqrt(2 * (1 - right)), rel=1e-12)
 
 
 ERF = replace(

@@ -80,9 +80,7 @@ def test_a_broken_network_is_named_and_harms_no_neighbour() -> None:
 
 
 @pytest.mark.parametrize("room", [1, 30])
-def test_little_room_cuts_the_images_but_not_a_batch_norm_batch(
-    room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_little_room_cuts_the_images_but_not_a_batch_norm_batch(room, monkeypatch):
     nets = Networks([Design("relu", 1, norm="batch"), Design("tanh", 2)], 12, 2, 5)
     whole = [units.firing(nets, images(), training) for training in (False, True)]
     sizes: list[int] = []
