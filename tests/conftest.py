@@ -25,3 +25,13 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], dict[st
 
     monkeypatch.setattr("IPython.display.display", display)
     return found
+
+
+pytest.register_assert_rewrite("answers")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The tests of tests/answers.py run once per row of the notebook's tables."""
+    for table in ("right", "wrong"):
+        if table in metafunc.fixturenames:
+            metafunc.parametrize(table, getattr(metafunc.module, table.upper()))
