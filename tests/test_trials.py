@@ -292,10 +292,8 @@ def test_paired_leaves_failures_out_and_counts_them() -> None:
 def test_ahead_counts_as_a_loop_does(first: list[float], second: list[float]) -> None:
     a, b = torch.tensor(first, dtype=torch.float64), torch.tensor(second, dtype=torch.float64)
     assert trials.ahead(a, b) == (sum(x > y for x in first for y in second), len(first) * len(second))
-    assert trials.ahead(torch.tensor([0.5, torch.nan]), torch.tensor([0.4, 0.6])) == (
-        1,
-        4,
-    )  # a failure is never ahead
+    lost = torch.tensor([0.5, torch.nan])  # a failure is never ahead, and everything is ahead of it
+    assert (trials.ahead(lost, torch.tensor([0.4, 0.6])), trials.ahead(lost[:1], lost)) == ((1, 4), (1, 2))
 
 
 def test_summary_by_hand() -> None:
