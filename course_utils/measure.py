@@ -181,11 +181,9 @@ def layer_norm_growth(
 
 
 def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor:
-    """Natural log of abs(h_L)^2 / abs(h_0)^2 in ``count`` ReLU networks at He's init, one Gaussian input
-    each; float64 [count].
+    """Natural log of abs(h_L)^2 / abs(h_0)^2 in ``count`` ReLU networks at He's init, one Gaussian input each; float64 [count].
 
-    Raises:
-        ValueError: a width, number of layers or count below 1, or a seed below 0.
+    ValueError: a width, number of layers or count below 1, or a seed below 0.
     """
     for number, name in ((width, "width"), (layers, "layers"), (count, "count")):
         checks.whole(name, number)
@@ -251,9 +249,7 @@ def jacobian(
 
 
 def jacobian_spread(singular_values: Tensor) -> Tensor:
-    """Variance of the squared singular values over their squared mean, one per Jacobian, [seeds] from [seeds,
-    width].
-    """
+    """Variance of the squared singular values over their squared mean, per Jacobian: [seeds] from [seeds, width]."""
     squares = singular_values.double() ** 2
     return squares.var(-1, correction=0) / squares.mean(-1) ** 2
 
@@ -276,16 +272,12 @@ def _chunks(designs: Sequence[Design], inputs: int, depth: int, width: int) -> l
 
 
 def _rms(layers: Sequence[Tensor]) -> Tensor:
-    """Root mean square over examples and units, [depth, N] from depth times [N, B, width]; safe from under-
-    and overflow.
-    """
+    """Root mean square over examples and units, [depth, N] from depth times [N, B, width]; neither under- nor overflows."""
     return torch.stack([_norm(layer, (1, 2)) / math.sqrt(layer[0].numel()) for layer in layers])
 
 
 def _norm(values: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Euclidean norm over dims in float64; scaled by the largest entry, so that squares neither under- nor
-    overflow.
-    """
+    """Euclidean norm over dims in float64; scaled by the largest entry, so that squares neither under- nor overflow."""
     values = values.detach().double()
     peak = values.abs().amax(dims, keepdim=True)
     scale = torch.where((peak > 0) & peak.isfinite(), peak, 1.0)
