@@ -3,7 +3,6 @@
     python tests/mutation.py                    every room, at most 60 mutants each
     python tests/mutation.py theory exercises/nb03
     python tests/mutation.py --all theory       every mutant of a room
-    python tests/mutation.py --again theory     only those that survived the last time
 
 A mutant is the room with one small change: a comparison, an operation or a number swapped, a raise, a call or a returned
 value dropped (the list stands in OPERATORS). One process imports the libraries once and forks for each mutant; the fork
@@ -245,9 +244,10 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
         return None  # for the eye; that no two activations wear the same is tested
     if isinstance(parent, ast.FormattedValue) and field == "format_spec":
         return None
-    if isinstance(child, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id in ("__all__", "__version__") for target in child.targets
-    ):
+    if isinstance(child, ast.Assign) and {ast.unparse(target) for target in child.targets} & {
+        "__all__",
+        "__version__",
+    }:
         return None
     if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
         if parent.func.id in ("TypeVar", "NewType", "cast") and field == "args":
@@ -270,17 +270,12 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
         return kept | {"word"} if field == "args" else kept
     if isinstance(parent, ast.keyword):
         return kept if parent.arg in FOR_THE_EYE or parent.arg is None else kept | {"word"}
-    if (
-        isinstance(parent, ast.Compare)
-        or (isinstance(parent, ast.Subscript) and field == "slice")
-        or (isinstance(parent, ast.Dict) and field == "keys")
-    ):
+    at = (type(parent), field)
+    if isinstance(parent, ast.Compare) or at in {(ast.Subscript, "slice"), (ast.Dict, "keys")}:
         return kept | {"word"}
     if isinstance(parent, ast.Tuple | ast.List | ast.Set | ast.Slice):
         return kept | (place & {"word"})
-    if (isinstance(parent, ast.If | ast.IfExp | ast.While) and field == "test") or (
-        isinstance(parent, ast.comprehension) and field == "ifs"
-    ):
+    if at in {(ast.If, "test"), (ast.IfExp, "test"), (ast.While, "test"), (ast.comprehension, "ifs")}:
         return kept | {"test"}
     return kept | (place & {"test"}) if isinstance(parent, ast.BoolOp) else kept
 
@@ -321,12 +316,11 @@ def _changes(node: ast.AST, place: Place) -> Iterator[Change]:
                     new.ops = [*node.ops[:i], table[type(sign)](), *node.ops[i + 1 :]]
                     yield change(operator, new)
     elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
-        text = isinstance(node, ast.BinOp) and any(
-            isinstance(side, ast.JoinedStr)
-            or (isinstance(side, ast.Constant) and isinstance(side.value, str))
-            for side in (node.left, node.right)
-        )
-        if not text:  # words put together, or a pattern filled in
+        sides = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
+        if not any(
+            isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", 0), str) for one in sides
+        ):
+            # else: words put together, or a pattern filled in
             new = copy.copy(node)
             new.op = ARITHMETIC[type(node.op)]()
             yield change("arithmetic", new)
@@ -350,9 +344,9 @@ def _changes(node: ast.AST, place: Place) -> Iterator[Change]:
             yield change("result", ast.Return(ast.Constant(None)))
     elif isinstance(node, ast.Raise):
         yield change("raise", ast.Pass())
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield change("call", ast.Pass())
-    elif isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets):
+    elif (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)) or (
+        isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets)
+    ):
         yield change("call", ast.Pass())
     elif isinstance(node, ast.Name) and node.id in EXTREMES:
         yield change("extreme", ast.Name(EXTREMES[node.id], node.ctx))
@@ -542,16 +536,13 @@ class Lab:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Mutation testing of course_utils.")
-    parser.add_argument(
-        "rooms", nargs="*", metavar="room", help='such as "theory" or "exercises/nb03"; default: all'
-    )
+    parser.add_argument("rooms", nargs="*", metavar="room", help='such as "exercises/nb03"; default: all')
     parser.add_argument("--all", action="store_true", help="every mutant, not a sample")
     parser.add_argument(
-        "--count", type=int, help=f"mutants per room; default {SAMPLE}, {THIN_SAMPLE} of figures and so on"
+        "--count", type=int, help=f"mutants per room; default {SAMPLE}, {THIN_SAMPLE} of figures"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at work at once; default 2")
-    parser.add_argument("--again", action="store_true", help="only what survived the last run; no verdict")
     parser.add_argument("--list", action="store_true", help="only say what would be changed")
     return parser.parse_args(arguments)
 
@@ -564,21 +555,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [room for room in chosen if room not in known]:
         print(f"unknown: {', '.join(unknown)}; the rooms are: {', '.join(known)}")
         return 2
-    reasons, kept = accepted(), ROOT / "build" / "mutation.json"
-    last = json.loads(kept.read_text()) if kept.is_file() else {}
-    table, all_survivors = [], []
+    reasons, table, all_survivors = accepted(), [], []
     os.nice(10 - min(10, os.nice(0)))
     warm_up()
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         lab = Lab(Path(folder))
         for room in chosen:
             every = variants_of(room)
-            if options.again:
-                survived_before = {tuple(key) for key in last.get(room, [])}
-                mutants = [m for m in every if m.key in survived_before]
-            else:
-                count = options.count or (THIN_SAMPLE if thin(room) else SAMPLE)
-                mutants = sample(every, None if options.all else count, options.seed)
+            count = options.count or (THIN_SAMPLE if thin(room) else SAMPLE)
+            mutants = sample(every, None if options.all else count, options.seed)
             if options.list:
                 print("\n".join(line for mutant in mutants for line in mutant.shown()))
                 continue
@@ -590,21 +575,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 survived = lab.judge(room, mutants, options.jobs) if mutants else []
             table.append((room, len(every), len(mutants), len(survived), time.monotonic() - start))
             all_survivors += survived
-            last[room] = [mutant.key for mutant in survived]
             print(f"{room}: {len(mutants) - len(survived)} of {len(mutants)} killed", flush=True)
             for mutant in survived:
                 print("\n".join(mutant.shown()))
-                print(
-                    f"    {'accepted: ' + reasons[mutant.key] if mutant.key in reasons else 'NOT ACCEPTED'}"
-                )
+                reason = reasons.get(mutant.key)
+                print(f"    accepted: {reason}" if reason else "    NOT ACCEPTED")
     if options.list:
         return 0
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_text(json.dumps(last, indent=1))
     print(summary(table))
     open_ones = [mutant for mutant in all_survivors if mutant.key not in reasons]
     print(f"{len(all_survivors)} survivors, {len(open_ones)} of them without a reason in {SURVIVORS.name}")
-    return int(any(share(row) < GOAL for row in table if not thin(row[0])) and not options.again)
+    return int(any(share(row) < GOAL for row in table if not thin(row[0])))
 
 
 Row = tuple[str, int, int, int, float]

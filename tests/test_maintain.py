@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import nbformat
 import pandas as pd
 import pytest
+import stress
 from PIL import Image, ImageDraw
 
 from course_utils.__main__ import main
@@ -51,11 +52,8 @@ def notebook(*sources: str, first: str | None = None) -> nbformat.NotebookNode:
 def course(tmp_path: Path) -> Path:
     """A copy of the course with its real settings and no notebooks."""
     root = tmp_path / "course"
-    shutil.copytree(
-        ROOT / "course_utils" / "maintain",
-        root / "course_utils" / "maintain",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "course_utils" / "maintain", root / "course_utils" / "maintain", ignore=ignore)
     for name in ["course_utils/__init__.py", "course_utils/__main__.py", *SETTINGS]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
@@ -64,9 +62,8 @@ def course(tmp_path: Path) -> Path:
     name, _ = bootstrap.read_course(root)
     text = text.replace(f'repository = "{name}"', f'repository = "{bootstrap.PLACEHOLDER}"')
     (root / "pyproject.toml").write_text(text, encoding="utf-8")
-    (root / "README.md").write_text(
-        "# Why ReLU?\n\n<!-- badges -->\nx\n<!-- /badges -->\n\nText.\n", encoding="utf-8"
-    )
+    text = "# Why ReLU?\n\n<!-- badges -->\nx\n<!-- /badges -->\n\nText.\n"
+    (root / "README.md").write_text(text, encoding="utf-8")
     return root
 
 
@@ -142,11 +139,8 @@ def test_publish_takes_addresses_and_the_first_cell_none(address: str, name: str
 def test_publish_stamps_and_stamps_again(course: Path) -> None:
     write(course, "00_start_here", notebook("1 + 1"))
     write(course, "01_other", notebook("2 + 2"))
-    before = {
-        path: path.read_text(encoding="utf-8")
-        for path in course.rglob("*")
-        if path.suffix in {".toml", ".ipynb"}
-    }
+    paths = [path for path in course.rglob("*") if path.suffix in {".toml", ".ipynb"}]
+    before = {path: path.read_text(encoding="utf-8") for path in paths}
 
     assert len(publish.publish(STAMPED, root=course)) == 4
     readme = (course / "README.md").read_text(encoding="utf-8")
@@ -157,18 +151,14 @@ def test_publish_stamps_and_stamps_again(course: Path) -> None:
     )
     once = {path: path.read_text(encoding="utf-8") for path in before}
     for path, text in before.items():  # the name changed, and nothing else
-        assert once[path] == text.replace(
-            f'"{bootstrap.PLACEHOLDER}", "main"', f'"{STAMPED}", "main"'
-        ).replace(f'\\"{bootstrap.PLACEHOLDER}\\", \\"main\\"', f'\\"{STAMPED}\\", \\"main\\"').replace(
-            f'repository = "{bootstrap.PLACEHOLDER}"', f'repository = "{STAMPED}"'
-        )
+        for form in ('"{}", "main"', '\\"{}\\", \\"main\\"', 'repository = "{}"'):
+            text = text.replace(form.format(bootstrap.PLACEHOLDER), form.format(STAMPED))
+        assert once[path] == text
 
     assert publish.publish(STAMPED, root=course) == []  # saying it again changes nothing
     assert len(publish.publish("Other-1/fork.of_it", "spring/2027", root=course)) == 4  # a fork
     assert bootstrap.read_course(course) == ("Other-1/fork.of_it", "spring/2027")
-    assert not [
-        path for path in [*before, course / "README.md"] if STAMPED in path.read_text(encoding="utf-8")
-    ]
+    assert not [path for path in [*before, course / "README.md"] if STAMPED in path.read_text("utf-8")]
     publish.publish(STAMPED, "main", root=course)
     assert {path: path.read_text(encoding="utf-8") for path in before} == once
 
@@ -203,15 +193,7 @@ def in_colab(
     (stub / "__init__.py").write_text("", encoding="utf-8")
     content = folder / "content"
     content.mkdir()
-    settings = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": f"https://github.com/{name}",
-        "GIT_TERMINAL_PROMPT": "0",
-        "https_proxy": "http://127.0.0.1:9",  # nobody listens there
-        "PYTHONPATH": str(folder / "stub"),
-        "PYTHONIOENCODING": "utf-8",
-    }
+    settings = stress.served(name, repository) | {"PYTHONPATH": str(folder / "stub")}
     return python("-c", "import google.colab\n" + code, at=content, **settings)
 
 
@@ -267,10 +249,8 @@ def test_first_cell_of_a_fork_fetches_the_fork(published: Path, tmp_path: Path, 
     done = in_colab(tmp_path, code, repository=published, name=fork)
     assert (done.stdout, done.stderr) == (f"the fork {(Path(fork).name, 'notebooks')}\n", "")
     # Its name is in the fork's notebooks as fetched, and the other's nowhere.
-    fetched = (tmp_path / "content" / Path(fork).name / "notebooks" / "00_start_here.ipynb").read_text(
-        "utf-8"
-    )
-    assert fork in fetched and STAMPED not in fetched
+    fetched = tmp_path / "content" / Path(fork).name / "notebooks" / "00_start_here.ipynb"
+    assert fork in fetched.read_text("utf-8") and STAMPED not in fetched.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -378,10 +358,8 @@ def test_refresh_stores_clean_outputs(course: Path) -> None:
     path = course / "notebooks" / "01_tiny.ipynb"
     path.write_text(json.dumps(untidy), encoding="utf-8")
     stored = json.loads(path.read_text(encoding="utf-8"))
-    assert {"metadata.widgets is stored", "cell c1: metadata.execution is stored"} <= set(
-        execute.problems(stored)
-    )
-
+    found = execute.problems(stored)
+    assert {"metadata.widgets is stored", "cell c1: metadata.execution is stored"} <= {*found}
     assert execute.refresh(root=course) == 0
     stored = json.loads(path.read_text(encoding="utf-8"))
     assert execute.problems(stored) == []
@@ -417,10 +395,8 @@ def test_refresh_says_what_changed_and_what_hangs_on_it(course, capsys):
         'Cards changed in 01. Notebook 09 quotes them, 00 draws the map of verdicts: make refresh ARGS="{}"'
     )
     for old, names, later in ((90, ["01"], "09 00"), (91, ["01", "09"], "00"), (91, ["01"], None)):
-        new = path.read_text(encoding="utf-8").replace(
-            f"{old} steps', 'text", "91 steps', 'text" if old == 90 else "92 steps', 'text"
-        )
-        path.write_text(new, encoding="utf-8")
+        new = path.read_text(encoding="utf-8")
+        path.write_text(new.replace(f"{old} steps', 'text", f"{old + 1} steps', 'text"), encoding="utf-8")
         assert execute.refresh(names, root=course) == 0
         said = capsys.readouterr().out
         assert said.endswith(hint.format(later) + "\n" if later else "No number changed.\n")
@@ -453,10 +429,8 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     execute.clean(stored)
     assert execute.problems(stored) == []
     assert stored.metadata.language_info == {"name": "python"}
-    stored.metadata.language_info = {
-        "name": "python",
-        "version": "3.0",
-    }  # JupyterLab saves these two, unasked
+    # JupyterLab saves these two, unasked.
+    stored.metadata.language_info = {"name": "python", "version": "3.0"}
     stored.cells[1].metadata.collapsed = True
     assert execute.problems(stored) == []
     stored.cells[2].metadata.jupyter = {"outputs_hidden": True}
@@ -487,10 +461,8 @@ def test_each_problem_of_a_stored_notebook_is_named() -> None:
     ]
     stored.metadata.kernelspec["name"] = "mine"
     del stored.cells[3]["id"]
-    assert {
-        "the kernel is not python3, Python 3 (ipykernel)",
-        "cells lack an id of their own",
-    } <= set(execute.problems(stored))
+    found = execute.problems(stored)
+    assert {"the kernel is not python3, Python 3 (ipykernel)", "cells lack an id of their own"} <= {*found}
 
 
 def test_run_goes_by_number_and_refresh_has_00_last(course, monkeypatch, capsys):
@@ -572,11 +544,7 @@ def test_clean_counts_the_cells_that_were_executed(monkeypatch: pytest.MonkeyPat
     assert [out.execution_count for out in book.cells[2].outputs] == [2]
     assert book.cells[0].metadata == {"mine": 1} and "papermill" not in book.metadata
     assert book.cells[4].outputs[0].data == {"image/png": "a picture, smaller"}
-    assert book.metadata.kernelspec == {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    }
+    assert book.metadata.kernelspec == execute.KERNELSPEC
 
 
 def test_the_verdicts_have_a_head_or_there_are_none_yet(monkeypatch, capsys):
@@ -927,10 +895,8 @@ def test_a_notebook_that_is_not_the_courses_is_saved_as_it_comes() -> None:
 
 
 def test_installing_the_course_switches_the_extension_on() -> None:
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"][
-        "targets"
-    ]["wheel"]
-    ((source, target),) = told["shared-data"].items()
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    ((source, target),) = tool["hatch"]["build"]["targets"]["wheel"]["shared-data"].items()
     assert target.startswith("etc/jupyter/jupyter_server_config.d/")
     on = json.loads((ROOT / source).read_text(encoding="utf-8"))["ServerApp"]["jpserver_extensions"]
     assert on == {point["module"]: True for point in saving._jupyter_server_extension_points()}
