@@ -27,19 +27,6 @@ from course_utils import where
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Card",
-    "Claim",
-    "ContradictionError",
-    "cards",
-    "derive",
-    "judge",
-    "overview",
-    "register",
-    "scoreboard",
-    "show",
-    "to_the_left",
-]
 
 VERDICTS = ("holds", "fails", "depends", "unproven")
 
@@ -262,6 +249,11 @@ _HEAD = re.compile(r"\[([CE]\d{1,2})\] (\w+) \((measured|cited)\)")
 
 def cards(notebook: Path) -> list[Card]:
     """The cards stored in a notebook's outputs, in order. ValueError for a card that cannot be read."""
+    return [card for _, card in placed(notebook)]
+
+
+def placed(notebook: Path) -> list[tuple[str, Card]]:
+    """The same, each behind the id of its cell ("" where a cell has none)."""
     found = []
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
@@ -269,7 +261,7 @@ def cards(notebook: Path) -> list[Card]:
             text = data.get("text/plain", "")
             text = "".join(text) if isinstance(text, list) else text
             if "text/html" in data and re.match(r"\[[CE]\d", text):
-                found.append(_read(text, notebook.name))
+                found.append((cell.get("id", ""), _read(text, notebook.name)))
     return found
 
 
@@ -305,6 +297,7 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     folder = folder or where.ROOT / "notebooks"
     claims = register()
     rows: dict[str, dict[str, str]] = {}
+    columns = ["id", "verdict", "figure", "against", "notebook"]
     for notebook in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
         for card in cards(notebook):
             if card.id not in claims:
@@ -322,15 +315,10 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
                 raise ValueError(
                     f"{notebook.name}: the card of {card.id} says {card.verdict}, its conditions do not"
                 )
-            rows[card.id] = {
-                "id": card.id,
-                "verdict": card.verdict,
-                "figure": card.figure,
-                "against": "; ".join(card.fails) if card.verdict == "depends" else "",
-                "notebook": notebook.stem,
-            }
-    ordered = [rows[name] for name in claims if name in rows]
-    return pd.DataFrame(ordered, columns=["id", "verdict", "figure", "against", "notebook"])
+            against = "; ".join(card.fails) if card.verdict == "depends" else ""
+            row = (card.id, card.verdict, card.figure, against, notebook.stem)
+            rows[card.id] = dict(zip(columns, row, strict=True))
+    return pd.DataFrame([rows[name] for name in claims if name in rows], columns=columns)
 
 
 def hinges(folder: Path | None = None) -> pd.DataFrame:
@@ -361,38 +349,32 @@ def overview(folder: Path | None = None) -> pd.DataFrame:
     import pandas as pd
 
     judged = scoreboard(folder).set_index("id")["verdict"].to_dict()
+    columns = ["id", "who", "asked", "reported", "says", "notebook", "verdict"]
     rows = [
-        {
-            "id": c.id,
-            "who": c.said_by,
-            "asked": list(c.asked),
-            "reported": list(c.reported),
-            "says": c.says,
-            "notebook": c.notebook,
-            "verdict": judged.get(c.id, "open"),
-        }
+        (c.id, c.said_by, list(c.asked), list(c.reported), c.says, c.notebook, judged.get(c.id, "open"))
         for c in register().values()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)
 
 
-def to_the_left(page: str) -> str:
-    """A table in HTML, as pandas writes it, with head and cells to the left, where JupyterLab would have them to the right."""
-    for cell in ("th", "td"):
-        page = page.replace(f"<{cell}>", f'<{cell} style="text-align: left">')
-    return page
-
-
-def show(table: pd.DataFrame) -> None:
+def show(table: pd.DataFrame, marked: pd.DataFrame | None = None) -> None:
     """Show a table with the full text of every cell, as HTML for the page and as plain text for everything else.
 
-    A list of names is shown as names with commas between them, an empty one as nothing.
+    A list of names is shown as names with commas between them, an empty one as nothing. ``marked``: the same table with
+    HTML in its cells, for the page; by default every cell is plain text.
     """
     import pandas as pd
     from IPython.display import display
 
     table = table.map(lambda cell: ", ".join(cell) if isinstance(cell, list) else cell)
+    look: dict[str, Any] = {"index": False, "justify": "left"}
     with pd.option_context("display.max_colwidth", None):
-        page = to_the_left(table.to_html(index=False, border=0, justify="left"))
-        plain = table.to_string(index=False, justify="left")
+        page = (
+            table.to_html(border=0, **look)
+            if marked is None
+            else marked.to_html(border=0, escape=False, **look)
+        )
+        plain = table.to_string(**look)
+    for cell in ("th", "td"):  # where JupyterLab would have them to the right
+        page = page.replace(f"<{cell}>", f'<{cell} style="text-align: left">')
     display({"text/html": page, "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]

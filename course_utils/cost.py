@@ -7,6 +7,7 @@ their ratios are worth keeping.
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,20 +18,6 @@ from torch.nn import functional
 
 from course_utils import activations, checks, clock, kernels
 from course_utils.activations import LEAK, Activation
-
-__all__ = [
-    "Kernel",
-    "caches",
-    "element_times",
-    "kept_bytes",
-    "kept_per_unit",
-    "kernel",
-    "sparse_times",
-    "speed_up_at",
-    "step",
-    "step_flops",
-    "step_times",
-]
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
 _aten = torch.ops.aten
@@ -54,16 +41,13 @@ _KERNELS = {
     "tanh": Kernel(torch.tanh, lambda g, z, h: _aten.tanh_backward(g, h), "h", torch.tanh_),
     "relu": Kernel(torch.relu, lambda g, z, h: _aten.threshold_backward(g, h, 0), "h", torch.relu_),
     "leaky_relu": Kernel(
-        lambda z: functional.leaky_relu(z, LEAK),
+        partial(functional.leaky_relu, negative_slope=LEAK),
         lambda g, z, h: _aten.leaky_relu_backward(g, z, LEAK, False),
         "z",
-        lambda z: functional.leaky_relu(z, LEAK, inplace=True),
+        partial(functional.leaky_relu, negative_slope=LEAK, inplace=True),
     ),
     "elu": Kernel(
-        functional.elu,
-        lambda g, z, h: _aten.elu_backward(g, 1, 1, 1, False, z),
-        "z",
-        lambda z: functional.elu(z, inplace=True),
+        functional.elu, lambda g, z, h: _aten.elu_backward(g, 1, 1, 1, False, z), "z", functional.elu_
     ),
     "softplus": Kernel(functional.softplus, lambda g, z, h: _aten.softplus_backward(g, z, 1, 20), "z"),
     "gelu": Kernel(functional.gelu, lambda g, z, h: _aten.gelu_backward(g, z), "z"),
@@ -71,7 +55,7 @@ _KERNELS = {
         functional.silu,
         lambda g, z, h: _aten.silu_backward(g, z),
         "z",
-        lambda z: functional.silu(z, inplace=True),
+        partial(functional.silu, inplace=True),
     ),
     "identity": Kernel(torch.clone, lambda g, z, h: g.clone(), ""),
 }
@@ -198,9 +182,7 @@ def _stack(
     width: int, depth: int, batch: int, inputs: int, outputs: int, seed: int
 ) -> tuple[list[Tensor], Tensor, torch.Generator]:
     """Weights and biases in turn, inputs, and the generator they were drawn with."""
-    sizes = {"width": width, "depth": depth, "batch": batch, "inputs": inputs, "outputs": outputs}
-    for name, size in sizes.items():
-        checks.whole(name, size)
+    step_flops(width, depth, batch, inputs, outputs)  # refuses sizes that are none
     generator = torch.Generator().manual_seed(seed)
     parameters = []
     for fan_in, units in itertools.pairwise([inputs, *[width] * depth, outputs]):
@@ -262,16 +244,9 @@ def step_times(
         passes = clock.seconds(_passes(entries, (batch, width), seed=0), rounds)
         for entry in entries:
             alone = depth * (passes[f"{entry.name} forward"] + passes[f"{entry.name} backward"])
-            rows.append(
-                {
-                    "width": width,
-                    "activation": entry.name,
-                    "rest": steps["rest"],
-                    "alone": alone,
-                    "share": alone / (steps["rest"] + alone),
-                    "step": steps.get(entry.name, math.nan),
-                }
-            )
+            row = {"width": width, "activation": entry.name, "rest": steps["rest"], "alone": alone}
+            share, whole_step = alone / (steps["rest"] + alone), steps.get(entry.name, math.nan)
+            rows.append({**row, "share": share, "step": whole_step})
     return pd.DataFrame(rows)
 
 
@@ -285,9 +260,7 @@ def kept_bytes(run: Callable[[], object], besides: Iterable[Tensor] = ()) -> int
     kept: dict[int, Tensor] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = (
-            tensor  # holding it keeps its address from being used again
-        )
+        kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that its address is not used again
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
@@ -377,12 +350,7 @@ def speed_up_at(zeros: Sequence[float], speed_up: Sequence[float], at: float) ->
         ValueError: not as many of one as of the other, fewer than two, shares that do not rise, a speed-up that is
             not above 0, or a share outside the measured ones.
     """
-    x, y = (
-        checks.rising("zeros", zeros, least=2),
-        [checks.number("each speed-up", v, above=0) for v in speed_up],
-    )
-    if len(x) != len(y):
-        raise ValueError(f"each share needs a speed-up; got {len(x)} shares and {len(y)} speed-ups")
+    x, y = kernels.curve(zeros, speed_up)
     checks.number("the share", at, x[0], x[-1])
     i = max(k for k in range(len(x) - 1) if x[k] <= at)
     part = (at - x[i]) / (x[i + 1] - x[i])

@@ -6,7 +6,7 @@ same for every input, and no gradient passes. N networks, depth hidden layers, w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,23 +16,8 @@ from torch import Tensor
 
 from course_utils import activations, checks, machine, training, trials, units
 from course_utils.data import Dataset
-from course_utils.networks import Design, Networks, grid
+from course_utils.networks import Design, Networks, Trace, grid
 from course_utils.units import Firing
-
-__all__ = [
-    "Lives",
-    "born_dead",
-    "constant_bound",
-    "dead_by_count",
-    "default_init",
-    "follow",
-    "lift",
-    "off_per_image",
-    "parameters_of",
-    "turnover",
-    "without_slope",
-    "wound",
-]
 
 _WEIGHTS_AT_ONCE = 2**22  # of one layer of all networks, 16 MB in float32
 _UNITS_AT_ONCE = 2**21  # of one layer, for a chunk of images
@@ -147,15 +132,14 @@ def dead_by_count(networks: Networks, images: Tensor, counts: Sequence[int]) -> 
         raise ValueError("at least one count of images is needed, got none")
     for count in counts:
         checks.whole("each count", count, 1, len(images), "images")
-    images = images[: max(counts)]
+    images, start = images[: max(counts)], 0
     first = torch.full((len(networks), networks.depth, networks.width), len(images))
-    size = max(1, _UNITS_AT_ONCE // (len(networks) * networks.width))
-    with torch.inference_mode(), machine.threads():
-        for start in range(0, len(images), size):
-            for layer, h in enumerate(networks.trace(images[start : start + size]).h):
-                on = h != 0
-                seen = torch.where(on.any(1), start + on.to(torch.uint8).argmax(1), len(images))
-                first[:, layer] = torch.minimum(first[:, layer], seen)
+    for trace in _traces(networks, images):
+        for layer, h in enumerate(trace.h):
+            on = h != 0
+            seen = torch.where(on.any(1), start + on.to(torch.uint8).argmax(1), len(images))
+            first[:, layer] = torch.minimum(first[:, layer], seen)
+        start += h.shape[1]
     return torch.stack([(first >= count).double().mean(-1) for count in counts])
 
 
@@ -264,16 +248,12 @@ def without_slope(networks: Networks, images: Tensor) -> Tensor:
     """
     shape = (len(networks), networks.depth, networks.width)
     steepest = torch.zeros(shape, dtype=networks.dtype)
-    size = max(1, _UNITS_AT_ONCE // (len(networks) * networks.width))
-    with torch.inference_mode(), machine.threads():
-        for part in torch.split(images, size):
-            for layer, z in enumerate(networks.trace(part).z):
-                highest = z.amax(1)  # monotone slopes: steepest where z is highest
-                slopes = [
-                    activations.get(d.activation).derivative(highest[i])
-                    for i, d in enumerate(networks.designs)
-                ]
-                steepest[:, layer] = torch.maximum(steepest[:, layer], torch.stack(slopes))
+    entries = [activations.get(design.activation) for design in networks.designs]
+    for trace in _traces(networks, images):
+        for layer, z in enumerate(trace.z):
+            highest = z.amax(1)  # monotone slopes: steepest where z is highest
+            slopes = [entry.derivative(own) for entry, own in zip(entries, highest, strict=True)]
+            steepest[:, layer] = torch.maximum(steepest[:, layer], torch.stack(slopes))
     return steepest == 0
 
 
@@ -282,11 +262,8 @@ def off_per_image(networks: Networks, images: Tensor) -> Tensor:
 
     Batch norm is in evaluation mode. Errors as networks.Networks.trace.
     """
-    shares = []
-    with torch.inference_mode(), machine.threads():
-        for part in torch.split(images, max(1, _UNITS_AT_ONCE // (len(networks) * networks.width))):
-            shares.append(torch.stack([(z <= 0).double().mean(2) for z in networks.trace(part).z], dim=1))
-    return torch.cat(shares, dim=2)
+    traces = _traces(networks, images)
+    return torch.cat([torch.stack([(z <= 0).double().mean(2) for z in t.z], 1) for t in traces], dim=2)
 
 
 def parameters_of(networks: Networks, index: int) -> dict[str, Tensor]:
@@ -376,6 +353,13 @@ def _at_init(networks: Networks, images: Tensor) -> Firing:
     for name in ("on", "positive", "broken"):
         getattr(found, name)[rows] = getattr(fresh, name)
     return found
+
+
+def _traces(networks: Networks, images: Tensor) -> Iterator[Trace]:
+    """Networks.trace of all images, some at a time."""
+    with torch.inference_mode(), machine.threads():
+        for part in torch.split(images, max(1, _UNITS_AT_ONCE // (len(networks) * networks.width))):
+            yield networks.trace(part)
 
 
 def _plain(networks: Networks) -> None:

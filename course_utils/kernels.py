@@ -18,20 +18,6 @@ from course_utils import activations as registry
 from course_utils import checks, clock
 from course_utils.activations import Activation
 
-__all__ = [
-    "break_even",
-    "csr",
-    "dense",
-    "gather",
-    "keep_largest",
-    "rows_needed",
-    "sparse_activations",
-    "speed_ups",
-    "to_csr",
-    "ways",
-    "zeros",
-]
-
 
 def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> Tensor:
     """Activations with an exact share of zeros at random places: [batch, fan_in], float32.
@@ -183,6 +169,17 @@ def ways(h: Tensor, w: Tensor) -> dict[str, Callable[[], Tensor]]:
     }
 
 
+def curve(shares: Sequence[float], speed_ups: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The points of a measured curve, two or more: shares of zeros that rise, and a speed-up above 0 for each."""
+    x, y = (
+        checks.rising("shares", shares, least=2),
+        [checks.number("each speed-up", v, above=0) for v in speed_ups],
+    )
+    if len(x) != len(y):
+        raise ValueError(f"each share needs a speed-up; got {len(x)} shares and {len(y)} speed-ups")
+    return x, y
+
+
 def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:
     """The share of zeros from which on the speed-up is at least 1, for good.
 
@@ -193,11 +190,7 @@ def break_even(shares: Sequence[float], speed_ups: Sequence[float]) -> float:
         ValueError: fewer than two shares, not as many speed-ups, shares that do not rise, a speed-up that is not a
             finite number above 0.
     """
-    x, y = checks.rising("shares", shares, least=2), [float(v) for v in speed_ups]
-    if len(x) != len(y):
-        raise ValueError(f"each share needs a speed-up; got {len(x)} shares and {len(y)} speed-ups")
-    for value in y:
-        checks.number("each speed-up", value, above=0)
+    x, y = curve(shares, speed_ups)
     if y[-1] < 1:
         return math.inf
     slow = [i for i, v in enumerate(y) if v < 1]

@@ -11,8 +11,6 @@ import torch
 
 from course_utils import checks
 
-__all__ = ["cpu_quota", "describe", "follow_quota", "threads"]
-
 _CGROUP, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 

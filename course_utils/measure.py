@@ -16,23 +16,8 @@ from torch import Tensor
 
 from course_utils import activations, checks, machine
 from course_utils.activations import Activation
-from course_utils.networks import Design, Networks, grid
+from course_utils.networks import Design, Networks
 from course_utils.theory import Merging, middle_factor
-
-__all__ = [
-    "SMALLEST_NORMAL",
-    "Profile",
-    "batch_norm_growth",
-    "born_dead",
-    "gradient_factor",
-    "jacobian",
-    "jacobian_spread",
-    "layer_norm_growth",
-    "log_norm",
-    "log_norm_variance",
-    "merging",
-    "profile",
-]
 
 # 1.18e-38: below it float32 loses digits, and from 7e-46 downward it has only 0.
 SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
@@ -165,47 +150,6 @@ def merging(
     return Merging(d, torch.rad2deg(2 * torch.asin((d / 2).clamp(max=1.0))))
 
 
-def gradient_factor(
-    activation: str | Activation,
-    gain: float | str,
-    norm: str = "none",
-    width: int = 256,
-    depth: int = 24,
-    seeds: Iterable[int] = range(8),
-    examples: int = 16,
-    dtype: torch.dtype = torch.float64,
-) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz, one per seed, [seeds]: slope over the middle
-    layers.
-
-    Inputs are ``examples`` Gaussian vectors of ``width`` numbers, with mean square 1; labels are drawn at
-    random.
-
-    Raises:
-        ValueError: as :func:`profile`; no seed; fewer than one example.
-    """
-    designs = grid(activation=[activation], gain=gain, norm=norm, seed=list(seeds))
-    checks.whole("examples", examples)
-    generator = torch.Generator("cpu").manual_seed(0)
-    x = torch.randn(examples, width, generator=generator, **_REAL)
-    labels = torch.randint(10, (examples,), generator=generator, device="cpu")
-    return profile(designs, x, labels, depth, width, dtype=dtype).factor()
-
-
-def batch_norm_growth(
-    activation: str | Activation,
-    width: int = 256,
-    depth: int = 20,
-    seeds: Iterable[int] = range(5),
-    examples: int = 256,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz with batch norm, [seeds]; arguments as
-    :func:`gradient_factor`.
-    """
-    return gradient_factor(activation, 1.0, "batch", width, depth, seeds, examples, dtype)
-
-
 def layer_norm_growth(
     activation: str | Activation,
     width: int = 256,
@@ -213,10 +157,9 @@ def layer_norm_growth(
     seeds: Iterable[int] = range(5),
     examples: int = 16,
 ) -> Tensor:
-    """The measured factor per layer of the norm of dL/dz with layer norm, [seeds]: z of each example has mean
-    0 and variance 1.
+    """The measured factor per layer of the norm of dL/dz with layer norm, [seeds]: z of each example has mean 0 and variance 1.
 
-    Arguments and errors as :func:`gradient_factor`.
+    ``examples`` Gaussian inputs of ``width`` numbers. ValueError: an unknown activation, or a size below 1.
     """
     checks.whole("width", width)
     checks.whole("depth", depth)
@@ -238,11 +181,9 @@ def layer_norm_growth(
 
 
 def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor:
-    """Natural log of abs(h_L)^2 / abs(h_0)^2 in ``count`` ReLU networks at He's init, one Gaussian input
-    each; float64 [count].
+    """Natural log of abs(h_L)^2 / abs(h_0)^2 in ``count`` ReLU networks at He's init, one Gaussian input each; float64 [count].
 
-    Raises:
-        ValueError: a width, number of layers or count below 1, or a seed below 0.
+    ValueError: a width, number of layers or count below 1, or a seed below 0.
     """
     for number, name in ((width, "width"), (layers, "layers"), (count, "count")):
         checks.whole(name, number)
@@ -262,22 +203,6 @@ def log_norm(width: int, layers: int, count: int = 200, seed: int = 0) -> Tensor
                 h = torch.relu(torch.bmm(h / size, weights))
             logs.append(total + 2 * h.double().norm(dim=(1, 2)).log() - 2 * before.log())
     return torch.cat(logs)
-
-
-def log_norm_variance(width: int, layers: int, count: int = 200, seed: int = 0) -> float:
-    """The variance of :func:`log_norm` over the networks whose signal is not 0; same arguments. Needs a count
-    of at least 2.
-    """
-    logs = log_norm(width, layers, count, seed)
-    return float(logs[logs.isfinite()].var())
-
-
-def born_dead(width: int, hidden_layers: int, count: int = 2000, seed: int = 0) -> float:
-    """The share of ``count`` ReLU networks in which a Gaussian input finds some hidden layer all off.
-
-    Errors as :func:`log_norm`.
-    """
-    return float(log_norm(width, hidden_layers, count, seed).isinf().double().mean())
 
 
 def jacobian(
@@ -324,9 +249,7 @@ def jacobian(
 
 
 def jacobian_spread(singular_values: Tensor) -> Tensor:
-    """Variance of the squared singular values over their squared mean, one per Jacobian, [seeds] from [seeds,
-    width].
-    """
+    """Variance of the squared singular values over their squared mean, per Jacobian: [seeds] from [seeds, width]."""
     squares = singular_values.double() ** 2
     return squares.var(-1, correction=0) / squares.mean(-1) ** 2
 
@@ -349,16 +272,12 @@ def _chunks(designs: Sequence[Design], inputs: int, depth: int, width: int) -> l
 
 
 def _rms(layers: Sequence[Tensor]) -> Tensor:
-    """Root mean square over examples and units, [depth, N] from depth times [N, B, width]; safe from under-
-    and overflow.
-    """
+    """Root mean square over examples and units, [depth, N] from depth times [N, B, width]; neither under- nor overflows."""
     return torch.stack([_norm(layer, (1, 2)) / math.sqrt(layer[0].numel()) for layer in layers])
 
 
 def _norm(values: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Euclidean norm over dims in float64; scaled by the largest entry, so that squares neither under- nor
-    overflow.
-    """
+    """Euclidean norm over dims in float64; scaled by the largest entry, so that squares neither under- nor overflow."""
     values = values.detach().double()
     peak = values.abs().amax(dims, keepdim=True)
     scale = torch.where((peak > 0) & peak.isfinite(), peak, 1.0)

@@ -6,7 +6,6 @@ pre-activations.
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -17,24 +16,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, checks, networks
+from course_utils import activations, checks, networks, theory
 from course_utils.activations import Activation
-
-__all__ = [
-    "THRESHOLD",
-    "autograd_derivative",
-    "gaussian_share",
-    "image_scales",
-    "layer",
-    "layer_shares",
-    "mean_square_slope",
-    "mixture_density",
-    "mixture_share",
-    "observed_density",
-    "unusable",
-    "unusable_intervals",
-    "zero_from",
-]
 
 _REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 THRESHOLD = 0.01
@@ -225,20 +208,10 @@ def layer_shares(
 def mean_square_slope(activation: str | Activation, scale: float) -> float:
     """Predicted mean of phi'(z)^2 for z Gaussian with mean 0 and standard deviation ``scale`` (above 0).
 
-    Trapezoidal rule in float64 on a grid that is split at the activation's kinks. It is the factor that an
-    activation contributes to the squared gradient: Poole et al., NeurIPS 2016, arXiv:1606.05340. ValueError
-    for a bad scale.
+    It is the factor that an activation contributes to the squared gradient: Poole et al., NeurIPS 2016,
+    arXiv:1606.05340; theory.moments has it at a variance. ValueError for a bad scale.
     """
-    checks.number("scale", scale, above=0)
-    entry = activations.get(activation)
-    bounds = [-12 * scale, *(k for k in entry.kinks if abs(k) < 12 * scale), 12 * scale]
-    total = 0.0
-    for low, high in itertools.pairwise(bounds):
-        edge = 1e-12 * scale  # stay off the kink itself, where the derivative is a convention
-        z = torch.linspace(low + edge, high - edge, 20_001, **_REAL)
-        density = torch.exp(-0.5 * (z / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
-        total += float(torch.trapezoid(entry.derivative(z) ** 2 * density, z))
-    return total
+    return theory.moments(activation, checks.number("scale", scale, above=0) ** 2).slope_square
 
 
 def autograd_derivative(activation: str | Activation, z: Tensor) -> Tensor:

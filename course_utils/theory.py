@@ -25,26 +25,6 @@ from course_utils import activations, checks
 from course_utils.activations import Activation
 from course_utils.networks import GAINS
 
-__all__ = [
-    "Merging",
-    "Moments",
-    "Profile",
-    "batch_norm_growth",
-    "born_dead",
-    "critical_gain",
-    "fixed_variance",
-    "gaussian_mean",
-    "gradient_factor",
-    "jacobian_spread",
-    "layer_norm_growth",
-    "log_norm_mean",
-    "log_norm_variance",
-    "merging",
-    "middle_factor",
-    "moments",
-    "profile",
-]
-
 _REAL: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}  # whatever torch's defaults are
 _NODES, _WEIGHTS = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(16))
 _REACH = 12.0  # standard deviations on each side; the Gaussian beyond weighs 4e-33
@@ -128,8 +108,7 @@ def middle_factor(sizes: Tensor, skip: int | None = None) -> Tensor:
 def gaussian_mean(
     function: Callable[[Tensor], Tensor], variance: float = 1.0, kinks: Sequence[float] = ()
 ) -> float:
-    """E[function(z)] for z ~ N(0, variance), by piecewise Gauss-Legendre quadrature, good to about 1e-9
-    relative.
+    """E[function(z)] for z ~ N(0, variance), by piecewise Gauss-Legendre quadrature, good to about 1e-9 relative.
 
     The line is split at the kinks, and any panel whose two halves do not add up to the whole is split again,
     so that a function with kinks that nobody declared comes out as well.
@@ -150,11 +129,7 @@ def gaussian_mean(
 
 
 def moments(activation: str | Activation, variance: float = 1.0) -> Moments:
-    """The moments of an activation under N(0, variance). Arguments and errors as :func:`gaussian_mean`;
-    unknown name: ValueError.
-
-    A variance of 0 gives the limit: ReLU's E[phi'^2] is 1/2 there, as at any other variance.
-    """
+    """The moments of an activation under N(0, variance); at 0 their limit. Errors as :func:`gaussian_mean`, and an unknown name."""
     checks.number("variance", variance, 0)
     return _moments(activations.get(activation), max(float(variance), _LOW))
 
@@ -172,22 +147,16 @@ def _moments(entry: Activation, variance: float) -> Moments:
 
 
 def fixed_variance(activation: str | Activation, gain: float | str, start: float | None = None) -> float:
-    """The variance q of the pre-activations that a deep network settles at: q = gain^2 E[phi(sqrt(q) x)^2], x
-    ~ N(0, 1).
+    """The variance q at which a deep network's pre-activations settle: q = gain^2 E[phi(z)^2], z ~ N(0, q).
 
-    The map is followed from ``start`` in the direction in which it moves to the nearest q that it leaves
-    alone. There
-    are four outcomes: a number (logistic at any gain); 0.0, when the signal dies (tanh at gain 1, ReLU below
-        sqrt 2);
-    infinity, when it blows up (ReLU above sqrt 2); ``start`` itself, when every q is a fixed point (ReLU at
-    sqrt 2).
+    The map is followed from ``start`` to the nearest q that it leaves alone: a number (logistic at any gain); 0.0, when
+    the signal dies (tanh at gain 1, ReLU below sqrt 2); infinity, when it blows up (ReLU above sqrt 2); ``start``
+    itself, when every q is a fixed point (ReLU at sqrt 2).
 
     Args:
         activation: name or entry.
-        gain: a finite number from 0, or one of "he", "xavier", "pytorch" (sqrt(1/3); its biases are left
-            out).
-        start: variance in the first layer, above 0. Default gain^2: inputs of mean square 1, as the course's
-            data have.
+        gain: a finite number from 0, or one of "he", "xavier", "pytorch" (sqrt(1/3); its biases are left out).
+        start: variance in the first layer, above 0. Default gain^2: inputs of mean square 1, as the course's data.
 
     Raises:
         ValueError: unknown activation; a gain below 0, NaN or infinite; a start that is not above 0.
@@ -219,17 +188,12 @@ def _settle(entry: Activation, gain: float, start: float) -> float:
 
 
 def gradient_factor(activation: str | Activation, gain: float | str, start: float | None = None) -> float:
-    """By what factor the norm of dL/dz changes from one layer to the layer before it: gain *
-    sqrt(E[phi'(z)^2]), z ~ N(0, q*).
+    """The factor of the norm of dL/dz from one layer to the one before it: gain * sqrt(E[phi'(z)^2]), z ~ N(0, q*).
 
-    q* is :func:`fixed_variance`; where that is 0 or infinite, the factor is its limit there. So ReLU gives
-    gain / sqrt(2) at every gain, tanh gives its gain up to 1. (How fast the limit is reached is another
-    matter: tanh at gain 1 gets to its 1 only slowly; :func:`profile` follows it layer by layer.) An
-        activation whose slope has no
-    bound and whose variance blows up gives infinity.
-
-    The square of this is chi_1 of Schoenholz et al. (ICLR 2017, arXiv:1611.01232). Arguments and errors as
-    :func:`fixed_variance`.
+    q* is :func:`fixed_variance`; where that is 0 or infinite, the factor is its limit there: ReLU gives gain / sqrt(2)
+    at every gain, tanh its gain up to 1 (reached only slowly: :func:`profile` goes layer by layer), an activation
+    whose slope has no bound and whose variance blows up gives infinity. The square is chi_1 of Schoenholz et al. (ICLR
+    2017, arXiv:1611.01232). Arguments and errors as :func:`fixed_variance`.
     """
     size, entry = _gain(gain), activations.get(activation)
     if size == 0:
@@ -266,8 +230,7 @@ def _critical(entry: Activation) -> float:
 
 
 def batch_norm_growth(activation: str | Activation) -> float:
-    """Factor of the norm of dL/dz per layer with batch norm before every activation: sqrt(E[phi'^2] /
-    Var[phi]), z ~ N(0, 1).
+    """The same factor with batch norm before every activation: sqrt(E[phi'^2] / Var[phi]), z ~ N(0, 1).
 
     For a large batch and any gain. At least 1, and 1 only for a linear activation. From theorem 7 of Yang et
     al., ICLR 2019, arXiv:1902.08129; for ReLU their theorem 8, sqrt(pi / (pi - 1)). In a batch of B examples
@@ -283,8 +246,7 @@ def batch_norm_growth(activation: str | Activation) -> float:
 
 
 def layer_norm_growth(activation: str | Activation) -> float:
-    """Factor of the norm of dL/dz per layer with layer norm before every activation: sqrt(E[phi'^2] /
-    E[phi^2]), z ~ N(0, 1).
+    """The same factor with layer norm before every activation: sqrt(E[phi'^2] / E[phi^2]), z ~ N(0, 1).
 
     For wide layers and any gain. Layer norm does not take away the mean that all examples share, so for the
     logistic this is 0.3909: gradients vanish. ValueError: unknown activation, or one that is 0 everywhere.
@@ -298,8 +260,7 @@ def layer_norm_growth(activation: str | Activation) -> float:
 
 
 def born_dead(width: int, hidden_layers: int) -> float:
-    """Probability that in a ReLU network without biases one given input finds some hidden layer all off: 1 -
-    (1 - 2^-width)^layers.
+    """Probability that one input finds some layer of a ReLU network without biases all off: 1 - (1 - 2^-width)^layers.
 
     Exact for weights drawn symmetrically about 0, whatever their scale (Lu et al., Commun. Comput. Phys. 28,
     2020, arXiv:1903.06733). For many inputs it is an upper bound of the probability that the network is a
@@ -311,8 +272,7 @@ def born_dead(width: int, hidden_layers: int) -> float:
 
 
 def log_norm_variance(width: int, layers: int) -> float:
-    """Variance over random networks of the natural log of abs(h_L)^2, for ReLU at He's init: 5 layers /
-    width.
+    """Variance over random networks of the natural log of abs(h_L)^2, for ReLU at He's init: 5 layers / width.
 
     First order in layers / width: one layer multiplies the squared norm by an average with mean 1 and
     variance 5 / width. The log is asymptotically Gaussian (Hanin & Nica, 2020, arXiv:1812.05994). ValueError
@@ -321,13 +281,6 @@ def log_norm_variance(width: int, layers: int) -> float:
     checks.whole("width", width)
     checks.whole("layers", layers)
     return 5 * layers / width
-
-
-def log_norm_mean(width: int, layers: int) -> float:
-    """Mean of the natural log of abs(h_L)^2 / abs(h_0)^2, for ReLU at He's init: -5 layers / (2 width);
-    errors as :func:`log_norm_variance`.
-    """
-    return -log_norm_variance(width, layers) / 2
 
 
 def jacobian_spread(
@@ -403,8 +356,7 @@ def merging(
     correlation: float = 0.0,
     start: float | None = None,
 ) -> Merging:
-    """How far apart two inputs are, layer by layer: relative distance sqrt(2 (1 - c)) of their z and angle
-    arccos(c).
+    """How far apart two inputs are, layer by layer: relative distance sqrt(2 (1 - c)) of their z and angle arccos(c).
 
     c is the correlation of the two inputs' pre-activations; it follows the recursion of Poole et al. (NeurIPS
     2016, arXiv:1606.05340), integrated over both Gaussians with the kinks cut out. Deep down the distance
@@ -462,9 +414,7 @@ def _pair_gap(entry: Activation, q: float, gap: float) -> float:
 
 
 def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Sequence[float]) -> Tensor:
-    """Averages of k functions at once under N(0, variance): function maps [points] to [k, points]; returns
-    [k], float64.
-    """
+    """Averages of k functions at once under N(0, variance): function maps [points] to [k, points]; float64 [k]."""
     sd = math.sqrt(variance)
 
     def panels(a: Tensor, b: Tensor) -> Tensor:
@@ -494,9 +444,7 @@ def _integrate(function: Callable[[Tensor], Tensor], variance: float, kinks: Seq
 
 
 def _edges(sd: float, kinks: Sequence[float]) -> Tensor:
-    """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the
-    kinks.
-    """
+    """Where to split, in standard deviations: half-steps, a ladder down to where z is about 1, and the kinks."""
     points = torch.arange(-2 * _REACH, 2 * _REACH + 1, **_REAL) / 2
     rungs = 0.25 * 0.5 ** torch.arange(max(0, math.ceil(math.log2(max(sd, 1.0)))) + 1, **_REAL)
     inside = torch.tensor([kink / sd for kink in kinks if abs(kink / sd) < _REACH], **_REAL)
@@ -532,8 +480,8 @@ def _root(function: Callable[[float], float], a: float, b: float) -> float:
 
 
 def _gain(gain: float | str) -> float:
-    if isinstance(gain, str):
-        if gain not in GAINS:
-            raise ValueError(f"unknown gain {gain!r}; give a number or one of: {', '.join(GAINS)}")
-        return GAINS[gain]
-    return float(checks.number("gain", gain, 0))
+    if not isinstance(gain, str):
+        return float(checks.number("gain", gain, 0))
+    if gain not in GAINS:
+        raise ValueError(f"unknown gain {gain!r}; give a number or one of: {', '.join(GAINS)}")
+    return GAINS[gain]

@@ -1,15 +1,12 @@
 """Thread: who said what, and what became of it: the register's verdicts by person, and the way to each card."""
 
 import html
-import json
 import re
 from pathlib import Path
 
 import pandas as pd
 
 from course_utils import claims, where
-
-__all__ = ["by_person", "links", "places", "tally"]
 
 
 def by_person(overview: pd.DataFrame) -> pd.DataFrame:
@@ -70,24 +67,12 @@ def places(folder: Path | None = None) -> dict[str, str]:
     """
     found = {}
     for path in sorted((folder or where.ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            for output in cell.get("outputs", []):
-                text = "".join(output.get("data", {}).get("text/plain", ""))
-                card = re.match(r"\[([CE]\d\d?)\] \w+ \((?:measured|cited)\)", text)
-                if card:
-                    found[card[1]] = f"{path.name}#cell-id={cell['id']}"
+        for place, card in claims.placed(path):
+            found[card.id] = f"{path.name}#cell-id={place}"
     return found
 
 
 def links(board: pd.DataFrame, to: dict[str, str]) -> None:
     """Show ``claims.scoreboard()`` with each id a link to the cell that decided it; as plain text for other readers."""
-    from IPython.display import display
-
-    with pd.option_context("display.max_colwidth", None):
-        page = (
-            board.map(html.escape)
-            .assign(id=[f'<a href="{to[name]}">{name}</a>' for name in board["id"]])
-            .to_html(index=False, border=0, justify="left", escape=False)
-        )
-        plain = board.to_string(index=False, justify="left")
-    display({"text/html": claims.to_the_left(page), "text/plain": plain}, raw=True)  # type: ignore[no-untyped-call]
+    ids = [f'<a href="{to[name]}">{name}</a>' for name in board["id"]]
+    claims.show(board, board.map(html.escape).assign(id=ids))

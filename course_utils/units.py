@@ -13,8 +13,6 @@ from torch import Tensor
 from course_utils import machine
 from course_utils.networks import Networks
 
-__all__ = ["Firing", "firing"]
-
 _VALUES_AT_ONCE = 2**22  # of one layer of all networks: 16 MB in float32
 
 

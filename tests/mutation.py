@@ -3,7 +3,6 @@
     python tests/mutation.py                    every room, at most 60 mutants each
     python tests/mutation.py theory exercises/nb03
     python tests/mutation.py --all theory       every mutant of a room
-    python tests/mutation.py --again theory     only those that survived the last time
 
 A mutant is the room with one small change: a comparison, an operation or a number swapped, a raise, a call or a returned
 value dropped (the list stands in OPERATORS). One process imports the libraries once and forks for each mutant; the fork
@@ -21,6 +20,7 @@ import ast
 import contextlib
 import copy
 import gc
+import importlib
 import importlib.abc
 import importlib.util
 import json
@@ -138,11 +138,8 @@ class Mutant:
 
 def rooms() -> list[str]:
     """All rooms of course_utils that hold code, exercises after the rooms, figures and maintenance last."""
-    found = [
-        path.relative_to(ROOT / "course_utils").with_suffix("").as_posix()
-        for path in sorted((ROOT / "course_utils").rglob("*.py"))
-    ]
-    order = ("", "exercises", "figures", "maintain")
+    folder, order = ROOT / "course_utils", ("", "exercises", "figures", "maintain")
+    found = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.py"))]
     found = [
         room for room in found if room != "__init__" and variants_of(room)
     ]  # the package itself is imported first
@@ -247,9 +244,10 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
         return None  # for the eye; that no two activations wear the same is tested
     if isinstance(parent, ast.FormattedValue) and field == "format_spec":
         return None
-    if isinstance(child, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id in ("__all__", "__version__") for target in child.targets
-    ):
+    if isinstance(child, ast.Assign) and {ast.unparse(target) for target in child.targets} & {
+        "__all__",
+        "__version__",
+    }:
         return None
     if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
         if parent.func.id in ("TypeVar", "NewType", "cast") and field == "args":
@@ -272,17 +270,12 @@ def _place(parent: ast.AST, field: str, child: ast.AST, place: Place) -> Place |
         return kept | {"word"} if field == "args" else kept
     if isinstance(parent, ast.keyword):
         return kept if parent.arg in FOR_THE_EYE or parent.arg is None else kept | {"word"}
-    if (
-        isinstance(parent, ast.Compare)
-        or (isinstance(parent, ast.Subscript) and field == "slice")
-        or (isinstance(parent, ast.Dict) and field == "keys")
-    ):
+    at = (type(parent), field)
+    if isinstance(parent, ast.Compare) or at in {(ast.Subscript, "slice"), (ast.Dict, "keys")}:
         return kept | {"word"}
     if isinstance(parent, ast.Tuple | ast.List | ast.Set | ast.Slice):
         return kept | (place & {"word"})
-    if (isinstance(parent, ast.If | ast.IfExp | ast.While) and field == "test") or (
-        isinstance(parent, ast.comprehension) and field == "ifs"
-    ):
+    if at in {(ast.If, "test"), (ast.IfExp, "test"), (ast.While, "test"), (ast.comprehension, "ifs")}:
         return kept | {"test"}
     return kept | (place & {"test"}) if isinstance(parent, ast.BoolOp) else kept
 
@@ -296,21 +289,10 @@ def _is_dash(node: ast.AST) -> bool:
 
 
 def _is_type(node: ast.AST) -> bool:
-    names = {
-        "str",
-        "int",
-        "float",
-        "bool",
-        "tuple",
-        "list",
-        "dict",
-        "None",
-        "Tensor",
-        "Callable",
-        "Sequence",
-        "object",
-    }
-    names |= {"Mapping", "NDArray", "Any", "Iterable", "Literal"}
+    names = set(
+        "str int float bool tuple list dict None Tensor Callable Sequence object Mapping NDArray Any".split()
+    )
+    names |= {"Iterable", "Literal"}
     roots = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
     return bool(roots) and all(name in names or name in ("npt", "np") for name in roots)
 
@@ -334,12 +316,11 @@ def _changes(node: ast.AST, place: Place) -> Iterator[Change]:
                     new.ops = [*node.ops[:i], table[type(sign)](), *node.ops[i + 1 :]]
                     yield change(operator, new)
     elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
-        text = isinstance(node, ast.BinOp) and any(
-            isinstance(side, ast.JoinedStr)
-            or (isinstance(side, ast.Constant) and isinstance(side.value, str))
-            for side in (node.left, node.right)
-        )
-        if not text:  # words put together, or a pattern filled in
+        sides = (node.left, node.right) if isinstance(node, ast.BinOp) else ()
+        if not any(
+            isinstance(one, ast.JoinedStr) or isinstance(getattr(one, "value", 0), str) for one in sides
+        ):
+            # else: words put together, or a pattern filled in
             new = copy.copy(node)
             new.op = ARITHMETIC[type(node.op)]()
             yield change("arithmetic", new)
@@ -363,9 +344,9 @@ def _changes(node: ast.AST, place: Place) -> Iterator[Change]:
             yield change("result", ast.Return(ast.Constant(None)))
     elif isinstance(node, ast.Raise):
         yield change("raise", ast.Pass())
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield change("call", ast.Pass())
-    elif isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets):
+    elif (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)) or (
+        isinstance(node, ast.Assign) and all(isinstance(target, ast.Subscript) for target in node.targets)
+    ):
         yield change("call", ast.Pass())
     elif isinstance(node, ast.Name) and node.id in EXTREMES:
         yield change("extreme", ast.Name(EXTREMES[node.id], node.ctx))
@@ -397,14 +378,10 @@ class _Served(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        package = self.file.name == "__init__.py"
-        spec = importlib.util.spec_from_file_location(
-            fullname,
-            self.file,
-            loader=self,
-            submodule_search_locations=[str(self.file.parent)] if package else None,
+        inside = [str(self.file.parent)] if self.file.name == "__init__.py" else None  # a package
+        return importlib.util.spec_from_file_location(
+            fullname, self.file, loader=self, submodule_search_locations=inside
         )
-        return spec
 
     def exec_module(self, module: types.ModuleType) -> None:
         exec(compile(self.tree, str(self.file), "exec"), module.__dict__)
@@ -415,28 +392,16 @@ def module_name(room: str) -> str:
     return ("course_utils." + room.replace("/", ".")).removesuffix(".__init__")
 
 
+WARM = "_pytest.python hypothesis IPython.display matplotlib.pyplot mpmath nbformat numpy pandas pytest scipy.integrate"
+WARM += " scipy.special scipy.stats seaborn torch torch._dynamo torch.distributed.tensor"  # torch.optim and torch.testing want them
+
+
 def warm_up() -> None:
     """Import what every fork needs, but none of the course, and start no thread."""
     os.environ |= {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    import _pytest.python
-    import hypothesis
-    import IPython.display
-    import matplotlib.pyplot
-    import mpmath
-    import nbformat
-    import numpy
-    import pandas
-    import pytest
-    import scipy.integrate
-    import scipy.special
-    import scipy.stats
-    import seaborn
-    import torch
-    import torch._dynamo  # what torch.optim wants
-    import torch.distributed.tensor  # what torch.testing.assert_close wants
-
-    del _pytest, IPython, hypothesis, matplotlib, mpmath, nbformat, numpy, pandas, pytest, scipy, seaborn
-    torch.set_num_threads(1)
+    for name in WARM.split():
+        importlib.import_module(name)
+    sys.modules["torch"].set_num_threads(1)
     gc.collect()
     gc.freeze()  # a fork's garbage collection then leaves all this alone, and its memory shared
 
@@ -472,9 +437,7 @@ def _child(folder: Path, mutant: Mutant | None, room: str, output: int) -> int:
         str(folder),
         *(p for p in sys.path if Path(p or ".").resolve() not in (ROOT, ROOT / "tests")),
     ]
-    for name in [
-        name for name in sys.modules if name.partition(".")[0] == "course_utils" or name.startswith("test_")
-    ]:
+    for name in [name for name in sys.modules if re.match(r"course_utils\b|test_", name)]:
         del sys.modules[name]  # nothing of the course is there yet, unless a test runs this
     file = folder / "course_utils" / f"{room}.py"
     source = file.read_text(encoding="utf-8")
@@ -482,18 +445,7 @@ def _child(folder: Path, mutant: Mutant | None, room: str, output: int) -> int:
     sys.meta_path.insert(0, _Served(module_name(room), file, tree))
     import pytest
 
-    options = [
-        "-x",
-        "-q",
-        "--no-header",
-        "--tb=short",
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "addopts=",
-        "-k",
-        "not quick",
-    ]
+    options = [*"-x -q --no-header --tb=short -p no:cacheprovider -o addopts= -k".split(), "not quick"]
     options += [f"--rootdir={folder}", "-c", str(folder / "pyproject.toml"), *tests_of(room)]
     plugin = _QuickFirst(folder / f"{module_name(room)}.json")
     return int(pytest.main(options, plugins=[plugin]))
@@ -560,7 +512,7 @@ class Lab:
         job.output.unlink()
         return found[1]
 
-    def judge(self, room: str, mutants: Sequence[Mutant], jobs: int, verbose: bool = False) -> list[Mutant]:
+    def judge(self, room: str, mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
         """The mutants that survive, in their order."""
         limit = math.ceil(self.slack + 4 * self.baseline(room))
         waiting, running, survived = list(reversed(mutants)), [], []
@@ -578,33 +530,20 @@ class Lab:
                     raise RuntimeError(f"pytest ran no test for {room}:\n{job.output.read_text()}")
                 if code == 0:
                     survived.append(job.mutant)
-                if verbose:
-                    print(
-                        f"{time.monotonic() - job.started:6.1f} s, status {code:2d}: ",
-                        *job.mutant.shown(),
-                        sep="\n",
-                    )
-                    print("\n".join(re.findall("^(?:FAILED|ERROR) .*", job.output.read_text(), re.M)))
                 job.output.unlink()
         return sorted(survived, key=mutants.index)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Mutation testing of course_utils.")
-    parser.add_argument(
-        "rooms", nargs="*", metavar="room", help='such as "theory" or "exercises/nb03"; default: all'
-    )
+    parser.add_argument("rooms", nargs="*", metavar="room", help='such as "exercises/nb03"; default: all')
     parser.add_argument("--all", action="store_true", help="every mutant, not a sample")
     parser.add_argument(
-        "--count", type=int, help=f"mutants per room; default {SAMPLE}, {THIN_SAMPLE} of figures and so on"
+        "--count", type=int, help=f"mutants per room; default {SAMPLE}, {THIN_SAMPLE} of figures"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at work at once; default 2")
-    parser.add_argument("--again", action="store_true", help="only what survived the last run; no verdict")
     parser.add_argument("--list", action="store_true", help="only say what would be changed")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="say of each mutant which test killed it"
-    )
     return parser.parse_args(arguments)
 
 
@@ -616,21 +555,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [room for room in chosen if room not in known]:
         print(f"unknown: {', '.join(unknown)}; the rooms are: {', '.join(known)}")
         return 2
-    reasons, kept = accepted(), ROOT / "build" / "mutation.json"
-    last = json.loads(kept.read_text()) if kept.is_file() else {}
-    table, all_survivors = [], []
+    reasons, table, all_survivors = accepted(), [], []
     os.nice(10 - min(10, os.nice(0)))
     warm_up()
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         lab = Lab(Path(folder))
         for room in chosen:
             every = variants_of(room)
-            if options.again:
-                survived_before = {tuple(key) for key in last.get(room, [])}
-                mutants = [m for m in every if m.key in survived_before]
-            else:
-                count = options.count or (THIN_SAMPLE if thin(room) else SAMPLE)
-                mutants = sample(every, None if options.all else count, options.seed)
+            count = options.count or (THIN_SAMPLE if thin(room) else SAMPLE)
+            mutants = sample(every, None if options.all else count, options.seed)
             if options.list:
                 print("\n".join(line for mutant in mutants for line in mutant.shown()))
                 continue
@@ -639,24 +572,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{room} has no unit tests, so that every mutant lives; name some in MORE_TESTS")
                 survived = mutants
             else:
-                survived = lab.judge(room, mutants, options.jobs, options.verbose) if mutants else []
+                survived = lab.judge(room, mutants, options.jobs) if mutants else []
             table.append((room, len(every), len(mutants), len(survived), time.monotonic() - start))
             all_survivors += survived
-            last[room] = [mutant.key for mutant in survived]
             print(f"{room}: {len(mutants) - len(survived)} of {len(mutants)} killed", flush=True)
             for mutant in survived:
                 print("\n".join(mutant.shown()))
-                print(
-                    f"    {'accepted: ' + reasons[mutant.key] if mutant.key in reasons else 'NOT ACCEPTED'}"
-                )
+                reason = reasons.get(mutant.key)
+                print(f"    accepted: {reason}" if reason else "    NOT ACCEPTED")
     if options.list:
         return 0
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_text(json.dumps(last, indent=1))
     print(summary(table))
     open_ones = [mutant for mutant in all_survivors if mutant.key not in reasons]
     print(f"{len(all_survivors)} survivors, {len(open_ones)} of them without a reason in {SURVIVORS.name}")
-    return int(any(share(row) < GOAL for row in table if not thin(row[0])) and not options.again)
+    return int(any(share(row) < GOAL for row in table if not thin(row[0])))
 
 
 Row = tuple[str, int, int, int, float]

@@ -260,14 +260,10 @@ def judged(report: str, figures: str, names: Sequence[str]) -> Pass:
     Raises Failed when a cell failed or was not run, a kernel took more than 1 GB or a notebook is missing.
     """
     cells = list(ElementTree.fromstring(report).iter("testcase"))
-    bad = [
-        cell for cell in cells if any(cell.find(what) is not None for what in ("failure", "error", "skipped"))
-    ]
+    bad = [cell for cell in cells if {part.tag for part in cell} & {"failure", "error", "skipped"}]
     if bad:
-        where = [
-            f"{one.get('classname', '').removesuffix('.ipynb').split('.')[-1]} {one.get('name')}"
-            for one in bad
-        ]
+        books = [one.get("classname", "").removesuffix(".ipynb").split(".")[-1] for one in bad]
+        where = [f"{book} {one.get('name')}" for book, one in zip(books, bad, strict=True)]
         raise Failed(f"{len(bad)} of {len(cells)} cells ({', '.join(where[:8])})")
     rows = [line.split() for line in figures.splitlines()]
     result = Pass(
@@ -330,18 +326,10 @@ for _count, _why in (
     ("1", "one thread: what Binder grants"),
     ("2", "two threads, whose sums are rounded otherwise"),
 ):
-    _ask = {
-        "env": {"OMP_NUM_THREADS": _count},
-        "code": "torch.get_num_threads()",
-        "wanted": _count,
-        "workers": 1,
-    }
+    _ask = {"env": {"OMP_NUM_THREADS": _count}, "wanted": _count, "workers": 1}
+    _ask |= {"code": "torch.get_num_threads()"}
     case(f"threads-{_count}", f"all notebooks one by one, with {_why}")(partial(_held, **_ask))
-for _level, _why in (
-    ("default", "an old processor"),
-    ("avx2", "most processors"),
-    ("avx512", "newer servers"),
-):
+for _level, _why in ("default", "an old processor"), ("avx2", "most processors"), ("avx512", "newer servers"):
     _ask = {"env": {"ATEN_CPU_CAPABILITY": _level, "OMP_NUM_THREADS": "1"}, "wanted": _level}
     _ask |= {"code": "torch.backends.cpu.get_cpu_capability()"}
     case(f"cpu-{_level}", f"ATEN_CPU_CAPABILITY={_level}: as on {_why}")(partial(_held, **_ask))
@@ -454,16 +442,13 @@ def together(desk: Desk) -> str:
         raise Skip("needs ip, of iproute2")
     course, stand = desk.copy(), desk.folder("stand")
     wrap = namespace(desk, "net", "ip link set lo up") + _read_only(desk, course)
-    names = notebooks(course)[::-1]
-    done = nbval(
-        desk, course, wrap=wrap, cwd=stand, env=ASCII | {"OMP_NUM_THREADS": "1"}, names=names, workers=1
-    )
-    return done.remark()
+    options = {"wrap": wrap, "cwd": stand, "env": ASCII | {"OMP_NUM_THREADS": "1"}, "workers": 1}
+    return nbval(desk, course, names=notebooks(course)[::-1], **options).remark()
 
 
 @case(
     "audit",
-    "what each kernel does: no file changed but in folders of its own, no process, no network, no pickle",
+    "what each kernel does: no file changed but in its own folders, no process, no network, no pickle",
 )
 def audit(desk: Desk) -> str:
     """Every notebook under an audit hook of Python (tests/stress_audit.py)."""
@@ -536,15 +521,10 @@ def fulldisk(desk: Desk) -> str:
 @contextmanager
 def begun(desk: Desk, course: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A chore that goes on while the block runs, and not longer."""
-    command = [sys.executable, "-m", "course_utils", *words]
+    command, pipe = [sys.executable, "-m", "course_utils", *words], subprocess.PIPE
+    env = environment(path=[course])
     process = subprocess.Popen(
-        command,
-        cwd=course,
-        env=environment(path=[course]),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
+        command, cwd=course, env=env, stdout=pipe, stderr=pipe, text=True, encoding="utf-8"
     )
     try:
         yield process
@@ -687,17 +667,7 @@ def _versions(desk: Desk, oldest: bool) -> str:
     key = f"{sys.version}\n{month}\n{lines}"
     python = virtual_environment(desk, name, key, [cpu, [torch]], [[*lines]])
     course = desk.copy()
-    tests = [
-        python,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        str(desk.workers),
-        course / "tests",
-    ]
+    tests = [python, *"-m pytest -q -p no:cacheprovider -n".split(), str(desk.workers), course / "tests"]
     must(desk, tests, cwd=course, env=environment({"OMP_NUM_THREADS": "1"}, path=[course]))
     done = nbval(desk, course, python=python, env={"OMP_NUM_THREADS": "1"})
     said = must(desk, [python, "-c", VERSIONS], env=environment()).strip()
@@ -727,12 +697,8 @@ def published(desk: Desk, repository: str) -> Path:
     if done.returncode:
         raise Failed(f"publish {repository}: {done.stderr.strip()}")
     who = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false"]
-    for words in (
-        ["init", "--quiet", "--initial-branch=main"],
-        ["add", "--all"],
-        ["commit", "--quiet", "-m", "It"],
-    ):
-        must(desk, ["git", *who, *words], cwd=course)
+    for words in ("init --quiet --initial-branch=main", "add --all", "commit --quiet -m It"):
+        must(desk, ["git", *who, *words.split()], cwd=course)
     return course
 
 
@@ -826,10 +792,7 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-@case(
-    "binder",
-    "repo2docker (--no-build) understands the course, and every line of environment.yml parses strictly",
-)
+@case("binder", "repo2docker (--no-build) understands the course, and all of environment.yml parses strictly")
 def binder(desk: Desk) -> str:
     """Nothing is built: whether conda solves the environment is not tried here."""
     import yaml
@@ -860,9 +823,10 @@ def choose(words: Sequence[str]) -> list[Case]:
     """
     chosen = []
     for word in words:
-        if not any(one.name == word or one.name.startswith(f"{word}-") for one in CASES):
+        found = [one.name for one in CASES if f"{one.name}-".startswith(f"{word}-")]
+        if not found:
             raise ValueError(f"no case is called {word!r}; there are: {', '.join(one.name for one in CASES)}")
-        chosen += [one.name for one in CASES if one.name == word or one.name.startswith(f"{word}-")]
+        chosen += found
     return [one for one in CASES if not words or one.name in chosen]
 
 
@@ -870,10 +834,8 @@ def attempt(one: Case, desk: Desk) -> tuple[str, str]:
     """Try a case; returns "passed", "skipped" or "FAILED", and a remark."""
     try:
         return "passed", one.attempt(desk)
-    except Skip as error:
-        return "skipped", str(error)
-    except Failed as error:
-        return "FAILED", str(error)
+    except (Skip, Failed) as error:
+        return "skipped" if isinstance(error, Skip) else "FAILED", str(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

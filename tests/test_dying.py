@@ -33,21 +33,12 @@ def test_born_dead_is_the_law_for_one_input(width: int, depth: int) -> None:
     assert abs(share - law) < 4 * math.sqrt(law * (1 - law) / count)
 
 
-def test_born_dead_unless_told_otherwise_is_of_the_first_seed() -> None:
-    first, second = (dying.born_dead(3, 12, 500, seed=seed) for seed in (0, 1))
-    assert torch.equal(dying.born_dead(3, 12, 500), first) and not torch.equal(first, second)
-
-
 def test_born_dead_counts_up_over_the_layers() -> None:
+    first, second = (dying.born_dead(3, 12, 500, seed=seed) for seed in (0, 1))
     lost = dying.born_dead(3, 12, 500)
+    assert torch.equal(lost, first) and not torch.equal(first, second)
     assert lost.shape == (12,) and lost.dtype == torch.int64
     assert (lost.diff() >= 0).all() and 0 < lost[0] < lost[-1] <= 500
-
-
-def test_born_dead_is_the_same_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dying, "_WEIGHTS_AT_ONCE", 90)  # ten networks at a time
-    share = dying.born_dead(3, 5, 5000)[-1].item() / 5000
-    assert abs(share - theory.born_dead(3, 5)) < 0.03
 
 
 def test_one_input_number_lies_between_the_bounds_of_lu() -> None:
@@ -55,25 +46,6 @@ def test_one_input_number_lies_between_the_bounds_of_lu() -> None:
         share = dying.born_dead(width, depth, 4000, examples=16, inputs=1)[-1].item() / 4000
         low, high = dying.constant_bound(width, depth), theory.born_dead(width, depth)
         assert low - 0.02 < share < high - 0.02
-
-
-def test_bound_is_quoted_right() -> None:
-    # One hidden layer: all units off for positive *and* for negative inputs cannot be.
-    assert dying.constant_bound(4, 1) == pytest.approx(0, abs=1e-12)
-    # Figures of an independent simulation, 20,000 networks: a lower bound, close to it.
-    assert dying.constant_bound(2, 9) == pytest.approx(0.870, abs=1e-3)
-    assert dying.constant_bound(5, 19) == pytest.approx(0.214, abs=1e-3)
-
-
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3"])
-def test_born_dead_names_bad_sizes(wrong: object) -> None:
-    for name in ("width", "depth", "count", "examples", "inputs"):
-        with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, got {wrong!r}"):
-            dying.born_dead(**{"width": 2, "depth": 2, name: wrong})
-    with pytest.raises(ValueError, match="width"):
-        dying.constant_bound(1, 3)
-    with pytest.raises(ValueError, match="seed"):
-        dying.born_dead(2, 2, seed=-1)
 
 
 @pytest.mark.parametrize("room", [1, 100, 2**22])
@@ -99,10 +71,11 @@ def test_bound_by_hand() -> None:
     a, b, share = 7 / 8, 23 / 32, (3 / 4) * (7 / 8) / (5 / 4)
     assert dying.constant_bound(3, 5) == pytest.approx(1 - a**4 + share * (b**4 - a**4), rel=1e-14)
     assert dying.constant_bound(2, 2) == pytest.approx(1 - 3 / 4 + (3 / 10) * (7 / 16 - 3 / 4), rel=1e-14)
-    with pytest.raises(ValueError, match=r"^width must be a whole number of at least 2, got 1"):
-        dying.constant_bound(1, 3)
-    with pytest.raises(ValueError, match=r"^depth must be a whole number of at least 1, got 0"):
-        dying.constant_bound(2, 0)
+    # One hidden layer: all units off for positive *and* for negative inputs cannot be.
+    assert dying.constant_bound(4, 1) == pytest.approx(0, abs=1e-12)
+    # Figures of an independent simulation, 20,000 networks: a lower bound, close to it.
+    assert dying.constant_bound(2, 9) == pytest.approx(0.870, abs=1e-3)
+    assert dying.constant_bound(5, 19) == pytest.approx(0.214, abs=1e-3)
 
 
 # --- at init
@@ -133,13 +106,6 @@ def test_without_biases_the_scale_kills_nobody() -> None:
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, "2", True])
-def test_default_init_names_bad_factors(wrong: object) -> None:
-    for name in ("weights", "biases"):
-        with pytest.raises(ValueError, match=name):
-            dying.default_init(12, 2, 4, **{name: wrong})
-
-
 @settings(max_examples=15, deadline=None)
 @given(depth=st.integers(1, 30), seed=st.integers(0, 99), bias=st.floats(-3, 3))
 def test_batch_norm_leaves_nobody_dead_at_init_at_any_depth(depth: int, seed: int, bias: float) -> None:
@@ -155,13 +121,6 @@ def test_dead_by_count_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
         for row, count in zip(found, (1, 7, 60), strict=True):
             assert torch.allclose(row, units.firing(net, x[:count]).dead_share)
     assert found[0].mean() > found[1].mean() > found[2].mean()
-
-
-def test_dead_by_count_names_bad_counts() -> None:
-    net, x = networks.Networks(relu(), 12, 2, 4), few().images
-    for counts, message in (([], "at least one"), ([0], "each count must be"), ([61], "60 images")):
-        with pytest.raises(ValueError, match=message):
-            dying.dead_by_count(net, x, counts)
 
 
 def test_off_per_image_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +142,8 @@ def test_off_per_image_is_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lifted_network_is_linear() -> None:
     net, x = networks.Networks(relu(), 12, 3, 16), few().images
     dying.lift(net, x)
-    assert units.firing(net, x).always_on.all()
+    for z in net.trace(x).z:
+        torch.testing.assert_close(z.amin(1), torch.full((3, 16), 0.1), rtol=0, atol=1e-4)
     mixed = net((x[:30] + x[30:]) / 2)
     assert torch.allclose(mixed, (net(x[:30]) + net(x[30:])) / 2, atol=1e-4)
 
@@ -196,6 +156,8 @@ def test_wound_is_just_deadly() -> None:
     assert torch.allclose(z.amax(1)[:, :5], torch.tensor(-0.25), atol=1e-5)
     assert torch.equal(net.parameters["bias"][1, :, 0, 5:], before[1, :, 0, 5:])
     assert torch.equal(net.parameters["bias"][[0, 2]], before[[0, 2]])
+    dying.wound(net, x, 2, 16)  # a whole layer, by the usual margin
+    torch.testing.assert_close(net.trace(x).z[2].amax(1), torch.full((3, 16), -0.01), rtol=0, atol=1e-5)
 
 
 def test_first_layer_never_recovers_and_the_second_does() -> None:
@@ -211,54 +173,13 @@ def test_first_layer_never_recovers_and_the_second_does() -> None:
     assert back[0] == 0 and back[1] > 5
 
 
-def test_wound_and_lift_name_what_is_wrong() -> None:
-    net, x = networks.Networks(relu(), 12, 2, 4), few().images
-    for layer in (-1, 2, True, 0.5):
-        with pytest.raises(ValueError, match="layer"):
-            dying.wound(net, x, layer, 1)
-    for count in (0, 5, 1.5):
-        with pytest.raises(ValueError, match="count"):
-            dying.wound(net, x, 0, count)
-    for margin in (0, -1.0, math.nan, math.inf, "1", True):
-        with pytest.raises(ValueError, match="margin"):
-            dying.wound(net, x, 0, 1, margin)
-        with pytest.raises(ValueError, match="margin"):
-            dying.lift(net, x, margin)
-    normed = networks.Networks(relu(norm="batch"), 12, 2, 4)
-    with pytest.raises(ValueError, match="batch norm"):
-        dying.wound(normed, x, 0, 1)
-    with pytest.raises(ValueError, match="batch norm"):
-        dying.lift(normed, x)
-
-
-def test_turnover_between_two_looks() -> None:
-    dead = torch.tensor([True, False, False, True, True, False]).view(2, 1, 1, 3)
-    died, back = dying.turnover(dead)
-    assert died.tolist() == [[[1]]] and back.tolist() == [[[0]]]
-
-
 def test_turnover_counts_both_ways() -> None:
     dead = torch.zeros(3, 1, 2, 4, dtype=torch.bool)
     dead[0, 0, 0] = torch.tensor([True, True, False, False])
     dead[1, 0, 0] = torch.tensor([True, False, True, True])
     died, back = dying.turnover(dead)
     assert died[:, 0].tolist() == [[2, 0], [0, 0]] and back[:, 0].tolist() == [[1, 0], [3, 0]]
-    for wrong in (dead[:1], dead[0], dead.double()):
-        with pytest.raises(ValueError, match="turnover needs"):
-            dying.turnover(wrong)
-
-
-def test_margins_unless_told_otherwise_and_a_whole_layer_may_be_wounded() -> None:
-    net, x = networks.Networks(relu(), 12, 3, 16), few().images
-    dying.wound(net, x, 2, 16)
-    torch.testing.assert_close(net.trace(x).z[2].amax(1), torch.full((3, 16), -0.01), rtol=0, atol=1e-5)
-    dying.lift(net, x)
-    for z in net.trace(x).z:
-        torch.testing.assert_close(z.amin(1), torch.full((3, 16), 0.1), rtol=0, atol=1e-4)
-    with pytest.raises(ValueError, match="layer must be a whole number from 0 to 2, got 3"):
-        dying.wound(net, x, 3, 1)
-    with pytest.raises(ValueError, match="count must be a whole number from 1 to the 16 units, got 17"):
-        dying.wound(net, x, 0, 17)
+    assert dying.turnover(dead[:2])[0].shape == (1, 1, 2)
 
 
 # --- leaks and slopes
@@ -363,14 +284,6 @@ def test_run_counts_batch_norm_at_init_with_the_statistics_of_all_images() -> No
     )
 
 
-def test_deaths_grow_with_the_rate() -> None:
-    train = data.load("train", count=500, size=14)
-    designs = relu(seed=range(5), learning_rate=[0.05, 0.25])
-    table = dying.follow(designs, train, train, width=32, epochs=6).table
-    dead = table.groupby("learning_rate").dead.mean()
-    assert dead[0.25] > 3 * dead[0.05]
-
-
 def test_parameters_of_one_network() -> None:
     net = networks.Networks(relu(norm="batch"), 12, 3, 4)
     own = dying.parameters_of(net, 1)
@@ -384,3 +297,39 @@ def test_parameters_of_one_network() -> None:
     for wrong in (-1, 3, True, 0.0):
         with pytest.raises(ValueError, match=f"index must be a whole number from 0 to 2, got {wrong}"):
             dying.parameters_of(net, wrong)
+
+
+SIZES, FACTORS, MARGINS = (
+    [0, -1, 1.5, True, "3"],
+    [-1.0, math.nan, math.inf, "2", True],
+    [0, -1.0, math.nan, math.inf, "1", True],
+)
+PLAIN, NORMED = ([networks.Networks(relu(norm=norm), 12, 2, 4), few().images] for norm in ("none", "batch"))
+DEAD = torch.zeros(2, 1, 2, 4, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("call", "bad", "says"),
+    [
+        *(
+            (lambda bad, name=name: dying.born_dead(**{"width": 2, "depth": 2, name: bad}), SIZES, f"^{name} must be a whole number of at")
+            for name in ("width", "depth", "count", "examples", "inputs")
+        ),
+        (lambda bad: dying.born_dead(2, 2, seed=bad), [-1], "seed"),
+        (lambda bad: dying.constant_bound(bad, 3), [1], "^width must be a whole number of at least 2, got 1"),
+        (lambda bad: dying.constant_bound(2, bad), [0], "^depth must be a whole number of at least 1, got 0"),
+        (lambda bad: dying.default_init(12, 2, 4, weights=bad), FACTORS, "weights"),
+        (lambda bad: dying.default_init(12, 2, 4, biases=bad), FACTORS, "biases"),
+        (lambda bad: dying.dead_by_count(*PLAIN, bad), [[]], "at least one"),
+        (lambda bad: dying.dead_by_count(*PLAIN, bad), [[0], [61]], "each count must be a whole number from 1 to the 60 images"),
+        (lambda bad: dying.wound(*PLAIN, bad, 1), [-1, 2, True, 0.5], "^layer must be a whole number from 0 to 1, got"),
+        (lambda bad: dying.wound(*PLAIN, 0, bad), [0, 5, 1.5], "^count must be a whole number from 1 to the 4 units, got"),
+        (lambda bad: dying.wound(*PLAIN, 0, 1, bad), MARGINS, "margin"), (lambda bad: dying.lift(*PLAIN, bad), MARGINS, "margin"),
+        (lambda bad: dying.wound(*bad, 0, 1), [NORMED], "batch norm"), (lambda bad: dying.lift(*bad), [NORMED], "batch norm"),
+        (dying.turnover, [DEAD[:1], DEAD[0], DEAD.double()], "turnover needs"),
+    ],
+)  # fmt: skip
+def test_clear_errors(call, bad: list, says: str) -> None:
+    for value in bad:
+        with pytest.raises(ValueError, match=says):
+            call(value)

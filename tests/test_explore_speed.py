@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import IPython.display
-import ipywidgets
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -19,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from PIL import Image
 
-from course_utils import activations, explore, plots
+from course_utils import activations, plots
 from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09
 from course_utils.sketch import Sketcher, _Canvas
 
@@ -107,25 +105,11 @@ def curve(place: int) -> Figure:
 
 def costs(place: int) -> Figure:
     sizes = [1000, 10_000, 100_000, 1_000_000, 10_000_000]
-    times = pd.DataFrame(
-        [
-            {
-                "activation": name,
-                "pass": way,
-                "elements": size,
-                "nanoseconds": 1 + rng(i).random() * (1 + 3 * i),
-            }
-            for i, name in enumerate(NAMES)
-            for way in ("forward", "backward")
-            for size in sizes
-        ]
-    )
-    rows = pd.DataFrame(
-        [
-            {"activation": name, "rest": 0.01 * place, "alone": 0.001 * i + 0.001, "share": 0.05 * i + 0.01}
-            for i, name in enumerate(NAMES)
-        ]
-    )
+    arms = itertools.product(enumerate(NAMES), ("forward", "backward"), sizes)
+    times = [(name, way, size, 1 + rng(i).random() * (1 + 3 * i)) for (i, name), way, size in arms]
+    times = pd.DataFrame(times, columns=["activation", "pass", "elements", "nanoseconds"])
+    rows = [(name, 0.01 * place, 0.001 * i + 0.001, 0.05 * i + 0.01) for i, name in enumerate(NAMES)]
+    rows = pd.DataFrame(rows, columns=["activation", "rest", "alone", "share"])
     return nb08.explored(times, rows, NAMES[(place * 2) % 4], 1000 * 4**place, f"width {place}")
 
 
@@ -160,11 +144,6 @@ def off(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one - other).max())
 
 
-def as_laid_out_first(draw: Callable[[int], Figure], place: int) -> Figure:
-    """The figure of a place from nothing, its axes where those of the first place came to lie."""
-    return as_laid_out(draw(WALK[0]), draw(place))
-
-
 def as_laid_out(first: Figure, figure: Figure) -> Figure:
     """That figure, its axes where those of the first come to lie."""
     first.set_dpi(plots.PAGE)
@@ -180,7 +159,7 @@ def test_a_walk_leaves_no_trace_in_the_pictures(draw: Callable[[int], Figure]) -
     sketcher = Sketcher()
     seen = [pixels(sketcher(lambda place=place: draw(place)).png) for place in WALK]
     for place, picture in zip(WALK, seen, strict=True):
-        assert off(picture, fresh(as_laid_out_first(draw, place))) <= NEAR, place
+        assert off(picture, fresh(as_laid_out(draw(WALK[0]), draw(place)))) <= NEAR, place
     assert off(seen[0], seen[1]) > 100  # the pictures do differ
 
 
@@ -201,20 +180,21 @@ def test_the_figure_is_used_again_only_while_it_fits() -> None:
     assert handed[-1] is not handed[-2]  # each explorer has its own
     assert plots.axes("Outside", size=(5.0, 2.5))[0] not in handed
 
-
-def test_a_figure_that_grew_axes_is_not_used_again() -> None:
-    sketcher, handed = Sketcher(), []
-
     def barred() -> Figure:
         figure, ax = plots.axes("With a bar", size=(4.0, 2.5))
         figure.colorbar(ax.imshow(np.eye(3)), ax=ax)
         handed.append(figure)
         return figure
 
+    def two_at_once() -> Figure:
+        handed.append(one())
+        return one()
+
     for _ in range(2):
-        sketcher(barred)
-    assert handed[0] is not handed[1]
-    assert [len(figure.axes) for figure in handed] == [2, 2]
+        other(barred)
+    assert handed[-1] is not handed[-2] and len(handed[-1].axes) == 2  # one that grew axes is not used again
+    other(two_at_once)
+    assert handed[-1] is not handed[-2]  # two in one picture are two
 
 
 def test_colours_and_limits_start_anew_on_the_used_figure() -> None:
@@ -243,18 +223,6 @@ def test_a_picture_is_small_and_its_figure_keeps_its_dots_to_the_inch() -> None:
     picture = Sketcher()(lambda: figure)
     assert (picture.width, picture.height) == (400, 250) and figure.dpi == 77
     assert len(picture.png) < 0.1 * 400 * 250 * 3
-
-
-def test_two_figures_in_one_picture_are_two() -> None:
-    found = []
-
-    def both() -> Figure:
-        found.extend(plots.axes(name, size=(4.0, 2.5))[0] for name in ("One", "Other"))
-        return found[-1]
-
-    picture = Sketcher()(both)
-    assert found[0] is not found[1]
-    assert off(pixels(picture.png), fresh(found[1])) <= NEAR
 
 
 def test_after_an_error_in_the_drawing_all_is_as_it_was() -> None:
@@ -359,59 +327,6 @@ def test_words_are_plain_unless_said_to_be_a_formula() -> None:
             paper.draw_text(paper.new_gc(), 5, 30, "$x^2$", FontProperties(size=12), 0, **ismath)
             papers.append(np.asarray(paper.buffer_rgba(), int)[..., 3])
         assert off(*papers) <= NEAR and papers[0].max() > 200
-
-
-class Shell:
-    execution_count = 1
-
-
-@pytest.fixture
-def explored(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], Any, Any, type[Shell]]:
-    """An explorer with one slider: the places drawn so far, its slider, its image, and the shell whose cells run."""
-    monkeypatch.setattr(IPython.display, "display", lambda *_, **__: None)
-    shell = type("Shell", (Shell,), {})
-    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
-    places: list[int] = []
-
-    def draw(k: int) -> Figure:
-        places.append(k)
-        figure, ax = plots.axes(f"At {k}", size=(3.0, 2.0))
-        ax.plot([0, 1], [0, k])
-        return figure
-
-    boxes: list[Any] = []
-    made = ipywidgets.VBox
-    monkeypatch.setattr(ipywidgets, "VBox", lambda parts: boxes.append(parts) or made(parts))
-    explore.explorer(draw, lambda k: f"A line up to {k}.", {"k": ("height", (1, 200, 1, 1))})
-    slider, image, _ = boxes[0]
-    return places, slider, image, shell
-
-
-def test_a_place_seen_before_is_not_drawn_again(explored: tuple) -> None:
-    places, slider, image, _ = explored
-    slider.value = 2
-    second = image.value
-    slider.value = 3
-    slider.value = 2
-    assert places == [1, 2, 3]
-    assert image.value == second
-
-
-def test_after_a_cell_has_run_it_is(explored: tuple) -> None:
-    places, slider, _, shell = explored
-    slider.value = 2
-    shell.execution_count += 1
-    slider.value = 1
-    slider.value = 2
-    assert places == [1, 2, 1, 2]
-
-
-def test_no_more_pictures_are_kept_than_said(explored: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explore, "KEPT", 3)
-    places, slider, _, _ = explored
-    for value in (2, 3, 1, 4, 1, 3, 2):  # 1 was looked at just before 4 came, so 2 had to go, and not 1
-        slider.value = value
-    assert places == [1, 2, 3, 4, 2]
 
 
 def test_the_registrys_activations_are_those_drawn_here() -> None:

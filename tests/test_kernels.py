@@ -40,15 +40,6 @@ def test_what_is_not_zero_is_half_a_normal_distribution() -> None:
     assert h.square().mean().item() == pytest.approx(1, abs=0.03)
 
 
-def test_keep_largest_looks_along_the_last_axis_whatever_the_shape() -> None:
-    z = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(0)) + 0.1
-    for count in (1, 4, 5, 9):
-        kept = kernels.keep_largest(count)(z)
-        assert ((kept > 0).sum(-1) == min(count, 5)).all()
-        for one, many in ((z[0], kept[0]), (z[1, 2], kept[1, 2])):
-            assert torch.equal(kernels.keep_largest(count)(one), many)
-
-
 def test_one_example_is_summed_where_its_rows_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = []
     usual = torch.nn.functional.embedding_bag
@@ -79,6 +70,7 @@ def test_keep_largest() -> None:
         torch.equal(two(z), z * mask) and torch.equal(gradient, mask) and torch.equal(two.derivative(z), mask)
     )
     assert torch.equal(kernels.keep_largest(9)(z), torch.relu(z)) and "2 largest" in two.label
+    assert torch.equal(two(z.view(3, 1, 4)), two(z).view(3, 1, 4)) and torch.equal(two(z[0]), two(z)[0])
     net = networks.Networks([networks.Design(kernels.keep_largest(5), gain="he")], 12, 2, 16)
     x = torch.randn(30, 12, generator=torch.Generator().manual_seed(0))
     assert all(bool(((h != 0).sum(-1) <= 5).all()) and h.any() for h in net.trace(x).h)
@@ -90,14 +82,9 @@ def test_keep_largest() -> None:
 def test_seeds_matter() -> None:
     one, same, other = (kernels.sparse_activations(3, 20, 0.5, seed) for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
+    assert kernels.sparse_activations(1, 4, 0.5, 2**63 - 1).shape == (1, 4)
     usual, nought = kernels.sparse_activations(3, 20, 0.5), kernels.sparse_activations(3, 20, 0.5, seed=0)
     assert torch.equal(usual, nought) and not torch.equal(usual, one)
-
-
-def test_the_largest_seed() -> None:
-    assert kernels.sparse_activations(1, 4, 0.5, 2**63 - 1).shape == (1, 4)
-    with pytest.raises(ValueError, match="seed must be"):
-        kernels.sparse_activations(1, 4, 0.5, 2**63)
 
 
 def test_speed_ups_are_ratios_of_times_taken_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,22 +128,16 @@ def test_the_products_that_are_timed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("speed_ups", "expected"),
+    ("shares", "speed_ups", "expected"),
     [
-        ([0.5, 2.0, 4.0], 0.6),  # halfway between 0.5 and 0.7 on a log axis
-        ([2.0, 0.5, 2.0], 0.8),  # for good: the last crossing counts
-        ([1.0, 1.0, 1.0], 0.5),
-        ([0.1, 0.2, 0.9], math.inf),
+        ([0.5, 0.7, 0.9], [0.5, 2.0, 4.0], 0.6),  # halfway between 0.5 and 0.7 on a log axis
+        ([0.5, 0.7, 0.9], [2.0, 0.5, 2.0], 0.8),  # for good: the last crossing counts
+        ([0.5, 0.7, 0.9], [1.0, 1.0, 1.0], 0.5), ([0.5, 0.7, 0.9], [0.1, 0.2, 0.9], math.inf), ([0.2, 0.6], [0.5, 1.0], 0.6),
+        ([0.2, 0.4, 0.6, 0.8], [0.5, 2.0, 0.25, 2.0], 0.6 + 0.2 * 2 / 3), ([0.2, 0.4, 0.6, 0.8], [0.5, 0.25, 0.5, 2.0], 0.7),
     ],
-)
-def test_break_even(speed_ups: list[float], expected: float) -> None:
-    assert kernels.break_even([0.5, 0.7, 0.9], speed_ups) == pytest.approx(expected)
-
-
-def test_break_even_counts_from_the_last_time_it_was_slow() -> None:
-    assert kernels.break_even([0.2, 0.4, 0.6, 0.8], [0.5, 2.0, 0.25, 2.0]) == pytest.approx(0.6 + 0.2 * 2 / 3)
-    assert kernels.break_even([0.2, 0.4, 0.6, 0.8], [0.5, 0.25, 0.5, 2.0]) == pytest.approx(0.7)
-    assert kernels.break_even([0.2, 0.6], [0.5, 1.0]) == pytest.approx(0.6)
+)  # fmt: skip
+def test_break_even(shares: list[float], speed_ups: list[float], expected: float) -> None:
+    assert kernels.break_even(shares, speed_ups) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +147,7 @@ def test_break_even_counts_from_the_last_time_it_was_slow() -> None:
         (lambda: kernels.sparse_activations(1, 2.0, 0.5), "^fan_in must be .* got 2.0"),
         (lambda: kernels.sparse_activations(1, 3, 1.5), "from 0 and up to 1, got 1.5"),
         (lambda: kernels.sparse_activations(1, 3, 0.5, -1), "seed must be .* got -1"),
+        (lambda: kernels.sparse_activations(1, 3, 0.5, 2**63), "seed must be"),
         (lambda: kernels.zeros(torch.ones(0, 3)), r"no entries, its shape is \[0, 3\]"),
         (lambda: kernels.rows_needed(torch.ones(3)), r"\[batch, fan_in\], got \[3\]"),
         (lambda: kernels.csr(torch.ones(2, 3), torch.ones(3, 1)), "in CSR form"),

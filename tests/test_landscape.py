@@ -1,4 +1,4 @@
-"""Landscape: the map of what trains, against plain PyTorch and by hand."""
+"""Landscape: the map of what trains, against networks trained alone and by hand."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from course_utils import activations, data, landscape
+from course_utils import activations, data, landscape, training
 from course_utils.networks import Design, Networks
 
 SMALL = data.load("train", count=400, size=14)
@@ -15,7 +15,7 @@ SMALL = data.load("train", count=400, size=14)
 @pytest.mark.parametrize(
     ("activation", "norm", "first"), [("relu", "none", 0), ("sigmoid", "none", 20), ("tanh", "batch", 0)]
 )
-def test_cells_of_the_map_agree_with_plain_pytorch(activation: str, norm: str, first: int) -> None:
+def test_cells_of_the_map_are_networks_trained_alone(activation: str, norm: str, first: int) -> None:
     gains, rates = [0.5, 1.0, 4.0], [0.01, 0.1]
     how = {"depth": 2, "width": 8, "norm": norm, "batch_size": 50, "first_seed": first}
     found = landscape.survey(activation, SMALL, gains, rates, **how)
@@ -27,33 +27,12 @@ def test_cells_of_the_map_agree_with_plain_pytorch(activation: str, norm: str, f
         assert torch.allclose(found.losses[:, row, column], expected, rtol=2e-3, atol=2e-3)
 
 
-def one_by_one(
-    activation: str, norm: str, gain: float, rate: float, seed: int, order_seed: int
-) -> torch.Tensor:
-    """The same network as an nn.Module, trained by torch.optim.SGD in the same order."""
-    start = Networks([Design(activation, seed=seed, gain=gain, norm=norm)], 196, 2, 8)
-    act = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}[activation]
-    layers: list[torch.nn.Module] = []
-    for layer, (fan_in, fan_out) in enumerate(((196, 8), (8, 8), (8, 10))):
-        linear = torch.nn.Linear(fan_in, fan_out)
-        with torch.no_grad():
-            linear.weight.copy_(start.weight(layer)[0].T)
-            linear.bias.zero_()
-        layers.append(linear)
-        if layer < 2:
-            layers += [torch.nn.BatchNorm1d(8)] * (norm == "batch") + [act()]
-    layers = [torch.nn.BatchNorm1d(8) if isinstance(x, torch.nn.BatchNorm1d) else x for x in layers]
-    model = torch.nn.Sequential(*layers)
-    optimiser = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
-    order, losses = torch.Generator().manual_seed(order_seed), []
-    for _ in range(2):
-        for batch in torch.randperm(400, generator=order).view(-1, 50):
-            loss = torch.nn.functional.cross_entropy(model(SMALL.images[batch]), SMALL.labels[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-    return torch.tensor(losses)
+def one_by_one(activation: str, norm: str, gain: float, rate: float, seed: int, order: int) -> torch.Tensor:
+    """The losses of the same network by itself; tests/test_training.py holds them to plain PyTorch."""
+    design = Design(activation, seed=seed, gain=gain, norm=norm, learning_rate=rate)
+    return training.train(
+        Networks([design], 196, 2, 8), SMALL, epochs=2, batch_size=50, order_seed=order
+    ).losses[:, 0]
 
 
 def a_map() -> landscape.Map:

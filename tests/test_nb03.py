@@ -5,9 +5,10 @@ import time
 
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import activations, measure, networks, plots, theory
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.exercises.nb03 import RELU6
 from course_utils.figures import nb03
 
@@ -41,24 +42,6 @@ WRONG = [
     ("3.6", 2, "explode"), ("3.6", 1.37, "vanish"), ("3.6", 1.0, "vanish"), ("3.6", 4, "explode"), ("3.6", -1, "above 0"),
     ("3.6", "x", "number"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("03"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 def test_relu6_is_what_it_says() -> None:

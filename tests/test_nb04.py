@@ -6,9 +6,10 @@ from statistics import NormalDist
 
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import plots
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.figures import nb04
 
 
@@ -78,19 +79,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
 SHARES = [0.5, 0.9, 0.9, 0.3, 0.98], [0.5, 0.9, 0.99, 0.5, 0.999]
 OTHERS = [1.0, 1.0, 2.0, 0.5, 1.5], [1.0, 1.0, 256.0, 8.0, 256.0]
 
@@ -107,11 +95,6 @@ def test_wrong_at_a_single_point_is_wrong(
         return (bias(s, k) if number == "4.4" else s**k) + 0.1 * ((s == share) & (k == other))
 
     assert "not yet." in reply(capsys, number, answer)
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("04"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 def test_figures_draw() -> None:

@@ -6,9 +6,10 @@ import time
 import pandas as pd
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import plots
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.figures import nb05
 
 
@@ -56,19 +57,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
 def test_the_trial_layer_has_every_kind_of_unit(capsys: pytest.CaptureFixture[str]) -> None:
     tried: list[torch.Tensor] = []
 
@@ -87,11 +75,6 @@ def test_the_trial_layer_has_every_kind_of_unit(capsys: pytest.CaptureFixture[st
     assert on[:, 9].nonzero().flatten().tolist() == [24] and h[24, 9] > 10 * h[:, 10:].max()  # rare and loud
     assert (~on).all(1).nonzero().flatten().tolist() == [11]  # an image that finds nobody on
     assert bool((on[20:, [12, 14, 16]].sum(0) > 1).all())
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("05"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 def rows(**columns: list[object]) -> pd.DataFrame:

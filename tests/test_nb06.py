@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from answers import test_right_answers, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import activations, plots
 from course_utils.exercises import check, exercises
@@ -59,19 +60,6 @@ WRONG = [
     ("6.6", 0.148, "differs"), ("6.6", 0.2934, "What part"), ("6.6", 0.4, "½"), ("6.6", 85.2, "write 0.852 for 85.2 %"),
     ("6.6", 14.8, "½"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
 
 
 TRIED = 3 * torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import plots
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.exercises.nb07 import CURVES
 from course_utils.figures import nb07
 
@@ -82,19 +83,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
 TRIED = [
     [2.3, 2.0, 1.7, 1.4, 1.1, 0.9, 0.7, 0.5, 0.4, 0.3],
     [2.3, 2.2, 2.1, 0.6, 2.0, 1.8, 1.1, 0.9, 0.8, 0.7],
@@ -119,11 +107,6 @@ def test_a_right_guess_is_not_told_the_result(
     number: str, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert reply(capsys, number, answer) == f"{number}: right. See how it comes about.\n"
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("07"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 def test_figures_draw() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 
 from course_utils import activations, plots
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.figures import nb08
 
 
@@ -52,19 +53,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
 TRIED = {
     "8.2": (lambda n, a: a / (6 * n + a), [(64.0, 50.0), (256.0, 50.0), (1024.0, 200.0), (100.0, 600.0)]),
     "8.3": (lambda h: -torch.expm1(-h), [(0.01,), (0.1,), (0.5,), (1.0,), (3.0,), (10.0,)]),
@@ -87,11 +75,6 @@ def test_wrong_at_a_single_point_is_wrong(
 
 def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert reply(capsys, "8.1", "c") == "8.1: right. See how it comes about.\n"
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("08"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 def element_times() -> pd.DataFrame:

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from answers import test_right_answers, test_unanswered, test_wrong_answers_are_told_what_is_off  # noqa: F401
 from nbformat import read
 
 from course_utils import claims, plots, theory, thread
-from course_utils.exercises import check, exercises
+from course_utils.exercises import check
 from course_utils.exercises import nb09 as checks
 from course_utils.figures import nb09
 
@@ -49,19 +50,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "right." in reply(capsys, number, answer)
-
-
-@pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
-def test_wrong_answers_are_told_what_is_off(
-    number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = reply(capsys, number, answer)
-    assert "not yet." in said and hint in said
-
-
 CASES = [
     (5, False, "none"),
     (5, False, "batch"),
@@ -98,11 +86,6 @@ def test_advice_is_refused_from_a_factor_of_twenty(
 
     monkeypatch.setattr(checks.theory, "profile", profile)
     assert hint in reply(capsys, "9.4", lambda depth, residual, norm: "tanh")
-
-
-def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:
-    for number in exercises("09"):
-        assert reply(capsys, number, ...) == f"{number}: not answered yet\n"
 
 
 @pytest.mark.parametrize("chosen", ["", "holds"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +49,10 @@ def grouped(field: str) -> dict[str, str]:
     return {value: " ".join(ids) for value, ids in groups.items()}
 
 
-def test_the_file_holds_the_claims_and_nothing_else() -> None:
-    assert list(tomllib.loads(TEXT)) == ["claim"]
-
-
-def test_ids_in_order() -> None:
-    assert [claim["id"] for claim in CLAIMS] == IDS
-
-
 @each
 def test_fields(claim: dict[str, Any]) -> None:
-    assert set(claim) - {"asked", "reported"} == FIELDS | (
-        {"correct"} if claim["id"].startswith("E") else set()
-    )
+    also = {"correct"} if claim["id"].startswith("E") else set()
+    assert set(claim) - {"asked", "reported"} == FIELDS | also
     for name in set(claim) - {"year", "also", "asked", "reported"}:
         assert isinstance(claim[name], str)
         assert claim[name] == claim[name].strip() != ""
@@ -86,18 +76,16 @@ def test_a_year_for_each_name(claim: dict[str, Any]) -> None:
     assert all(type(year) is int and 2014 <= year <= 2020 for year in years)
 
 
-def test_who_only_asked() -> None:
-    asked = {claim["id"]: claim["asked"] for claim in CLAIMS if "asked" in claim}
+def test_who_only_asked_or_reported() -> None:
+    asked, reported = (
+        {claim["id"]: claim[how] for claim in CLAIMS if how in claim} for how in ("asked", "reported")
+    )
     assert asked == {
         "C04": ["RockTheStar"],
         "C11": ["Hi-Angel", "Saxena"],
         "C12": ["MAS"],
         "C13": ["Gorelik"],
     }
-
-
-def test_who_only_reported() -> None:
-    reported = {claim["id"]: claim["reported"] for claim in CLAIMS if "reported" in claim}
     assert reported == {"C25": ["D.W."], "C27": ["D.W."]}
 
 
@@ -124,25 +112,13 @@ def test_sentences(claim: dict[str, Any]) -> None:
         )
 
 
-def test_no_sentence_twice() -> None:
-    for name in ("says", "deciding"):
-        assert [text for text, n in Counter(claim[name] for claim in CLAIMS).items() if n > 1] == []
-
-
-def test_homes() -> None:
-    assert grouped("notebook") == HOME
-
-
-def test_other_notebooks() -> None:
+def test_ids_homes_kinds_and_expected_verdicts() -> None:
+    assert list(tomllib.loads(TEXT)) == ["claim"] and [claim["id"] for claim in CLAIMS] == IDS
+    assert grouped("notebook") == HOME and grouped("verdict") == EXPECTED
     assert {claim["id"]: claim["also"] for claim in CLAIMS if claim["also"]} == ALSO
-
-
-def test_kinds() -> None:
     assert grouped("kind")["cited"] == "C01 C03 E8 E9"
-
-
-def test_expected_verdicts() -> None:
-    assert grouped("verdict") == EXPECTED
+    for name in ("says", "deciding"):
+        assert len({claim[name] for claim in CLAIMS}) == len(CLAIMS), "a sentence stands twice"
 
 
 def test_every_row_has_exactly_one_card_and_its_verdict() -> None:

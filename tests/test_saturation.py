@@ -50,24 +50,11 @@ def test_intervals_agree_with_the_derivative(entry: activations.Activation) -> N
     assert torch.equal(inside, saturation.unusable(entry, z))
 
 
-def test_gelu_is_lost_in_a_band_where_its_slope_changes_sign() -> None:
-    (_, tail), (low, high) = saturation.unusable_intervals("gelu")
-    assert tail < -3 and low < -0.7518 < high
-
-
 def test_steeper_moves_the_edges_and_a_list_handed_out_may_be_changed() -> None:
     steep = saturation.unusable_intervals(activations.get("tanh").steeper(2), 0.02)
     assert steep[1][0] == pytest.approx(math.acosh(10) / 2, abs=1e-9)
     saturation.unusable_intervals("sigmoid").clear()
     assert len(saturation.unusable_intervals("sigmoid")) == 2
-
-
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "gelu", "silu", "elu"])
-@pytest.mark.parametrize(("scale", "mean"), [(1.0, 0.0), (4.0, 0.0), (2.0, -3.0)])
-def test_gaussian_share_is_what_a_sample_gives(name: str, scale: float, mean: float) -> None:
-    z = scale * torch.randn(400_000, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + mean
-    share = float(saturation.gaussian_share(name, scale, mean))
-    assert share == pytest.approx(float(saturation.unusable(name, z).double().mean()), abs=0.004)
 
 
 def test_gaussian_share_by_hand_and_by_shape() -> None:
@@ -86,62 +73,6 @@ def test_a_tiny_share_keeps_its_digits_on_either_side(scale: float) -> None:
     right = stats.norm.sf((EDGE - 3) / scale) + stats.norm.cdf((-EDGE - 3) / scale)
     for mean in (3.0, -3.0):
         assert float(saturation.gaussian_share("sigmoid", scale, mean)) == pytest.approx(right, rel=1e-9)
-
-
-@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf])
-def test_a_bad_scale_is_named(bad: float) -> None:
-    with pytest.raises(ValueError, match=f"scale must be finite and above 0, got {bad!r}"):
-        saturation.gaussian_share("sigmoid", bad)
-    with pytest.raises(ValueError, match=r"scale must be a finite number above 0"):
-        saturation.mean_square_slope("sigmoid", bad)
-
-
-@pytest.mark.parametrize("bad", [0, -0.1, math.nan, math.inf, True])
-def test_a_bad_threshold_is_named(bad: float) -> None:
-    for call in (
-        lambda: saturation.unusable("relu", torch.ones(1), bad),
-        lambda: saturation.unusable_intervals("relu", bad),
-        lambda: saturation.layer_shares(torch.ones(2, 3), ["relu"], [0], threshold=bad),
-    ):
-        with pytest.raises(ValueError, match=f"threshold must be a finite number above 0, got {bad!r}"):
-            call()
-
-
-def test_a_bad_threshold_is_named_although_an_equal_one_was_searched_before() -> None:
-    assert saturation.unusable_intervals("tanh", 1.0)
-    with pytest.raises(ValueError, match="threshold must be a finite number above 0, got True"):
-        saturation.unusable_intervals("tanh", True)
-
-
-def test_other_bad_values_are_named(images: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match="mean must be finite, got nan"):
-        saturation.gaussian_share("relu", 1.0, math.nan)
-    with pytest.raises(ValueError, match="unknown activation 'swish'"):
-        saturation.unusable_intervals("swish")
-    with pytest.raises(ValueError, match=r"\[examples, features\], got \[3\]"):
-        saturation.layer(torch.ones(3), [0])
-    with pytest.raises(ValueError, match=r"\[examples, features\], got \[0, 3\]"):
-        saturation.image_scales(torch.ones(0, 3))
-    with pytest.raises(ValueError, match=r"scale must be finite and above 0"):
-        saturation.mixture_share("relu", torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="gain 0"):
-        saturation.mixture_density(torch.zeros(1), images, 0)
-    with pytest.raises(ValueError, match="bins must be a whole number of at least 1, got 0"):
-        saturation.observed_density(torch.ones(1, 2), bins=0)
-    with pytest.raises(ValueError, match="gain must be a finite number from 0, got -1"):
-        saturation.layer(images, [0], gain=-1)
-    with pytest.raises(ValueError, match="at least one design"):
-        saturation.layer(images, [])
-
-
-def test_one_bad_value_among_good_ones_is_enough() -> None:
-    for scales in ([1.0, -1.0], [math.inf, 2.0], [1.0, 0.0]):
-        with pytest.raises(ValueError, match="scale must be finite and above 0"):
-            saturation.gaussian_share("relu", scales)
-    with pytest.raises(ValueError, match="mean must be finite"):
-        saturation.gaussian_share("relu", 1.0, [0.0, math.nan])
-    with pytest.raises(ValueError, match="no image all zeros; got gain 2"):
-        saturation.mixture_density(torch.zeros(1), torch.eye(3)[:, :2], 2.0)
 
 
 def test_layer_has_the_asked_scale_and_mean_and_is_its_own(images: torch.Tensor) -> None:
@@ -167,15 +98,6 @@ def test_layer_shares_are_near_the_mixture_and_counted_right(images: torch.Tenso
     assert one.square.item() == pytest.approx(float((z > 0).float().mean()), abs=1e-6)
     assert one["mean"].item() == pytest.approx(float(z.mean()), abs=1e-5)
     assert one.scale.item() == pytest.approx(float(z.std()), rel=1e-5)
-
-
-def test_mixture_of_equal_images_is_one_gaussian() -> None:
-    images = torch.ones(5, 8)
-    share = saturation.mixture_share("sigmoid", images, 4)
-    assert share == pytest.approx(float(saturation.gaussian_share("sigmoid", 4)))
-    points = torch.tensor([-1.0, 0.0, 3.0])
-    density = saturation.mixture_density(points, images, 2)
-    assert density.tolist() == pytest.approx(stats.norm.pdf(points.numpy(), scale=2).tolist())
 
 
 def test_mixture_of_unlike_images_is_a_mean_of_gaussians(images: torch.Tensor) -> None:
@@ -235,17 +157,8 @@ def test_observed_density_counts_in_bins() -> None:
     assert centres.tolist() == [-1.5, -0.5, 0.5, 1.5] and centres.dtype == density.dtype == torch.float64
     assert density.tolist() == [[0.25, 0.25, 0.5, 0], [0, 0, 0, 0.75]]
     assert saturation.observed_density(z, 2.0, 1)[1].tolist() == [[0.25], [0.1875]]
-    for reach, bins, says in ((0.0, 4, "reach"), (-1.0, 4, "reach"), (2.0, 0, "bins")):
-        with pytest.raises(ValueError, match=f"^{says} must be a"):
-            saturation.observed_density(z, reach, bins)
-
-
-def test_observed_density_is_a_density() -> None:
-    z = torch.randn(2, 100, 1000, generator=torch.Generator().manual_seed(0))
     centres, density = saturation.observed_density(z)
-    width = float(centres[1] - centres[0])
-    assert density.shape == (2, 48) and (density.sum(1) * width).tolist() == pytest.approx([1, 1])
-    assert density.mean(0).numpy() == pytest.approx(stats.norm.pdf(centres.numpy()), abs=0.01)
+    assert density.shape == (2, 48) and float(centres[1] - centres[0]) == pytest.approx(12 / 48)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "elu"])
@@ -274,13 +187,6 @@ def test_the_zeros_of_float32_and_float64() -> None:
     assert 87 < saturation.zero_from("sigmoid", derivative=closed) < 89
 
 
-def test_zero_from_ends_on_neighbours() -> None:
-    z = saturation.zero_from("sigmoid")
-    last = torch.nextafter(torch.tensor([z]), torch.tensor([0.0]))
-    assert float(saturation.autograd_derivative("sigmoid", torch.tensor([z]))) == 0
-    assert float(saturation.autograd_derivative("sigmoid", last)) > 0
-
-
 @pytest.mark.parametrize("edge", [0.5, 1.0, 3.25])
 def test_zero_from_ends_on_the_edge_itself(edge: float) -> None:
     step = step_at(edge)
@@ -292,25 +198,49 @@ def test_zero_from_ends_on_the_edge_itself(edge: float) -> None:
     assert saturation.zero_from(step, 1, derivative=step.derivative, reach=3.5) == edge
 
 
-def test_zero_from_says_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="unknown side 0; known are: 1, -1"):
-        saturation.zero_from("sigmoid", 0)
-    with pytest.raises(
-        ValueError, match=r"unknown dtype torch.float16; known are: torch.float32, torch.float64"
-    ):
-        saturation.zero_from("sigmoid", dtype=torch.float16)
-    with pytest.raises(ValueError, match="the derivative of ReLU is not 0 at z = 2000"):
-        saturation.zero_from("relu")
-    with pytest.raises(ValueError, match="the derivative of ReLU is 0 at once"):
-        saturation.zero_from("relu", -1)
-    with pytest.raises(ValueError, match="reach must be a finite number above 1, got inf"):
-        saturation.zero_from("sigmoid", reach=math.inf)
-    for reach in (1.0, 0.5, 0.0, -20.0):
-        with pytest.raises(ValueError, match=f"reach must be a finite number above 1, got {reach}"):
-            saturation.zero_from("sigmoid", reach=reach)
-
-
 def test_autograd_derivative_leaves_its_input_alone() -> None:
     z = torch.tensor([-1.0, 0.0, 2.0])
     assert saturation.autograd_derivative("relu", z).tolist() == [0, 0, 1]
     assert not z.requires_grad and z.grad is None
+
+
+THRESHOLDS = [0, -0.1, math.nan, math.inf, True]
+THRESHOLD, SCALE = (
+    "threshold must be a finite number above 0, got {!r}",
+    "scale must be finite and above 0, got {!r}",
+)
+X = torch.ones(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "bad", "says"),
+    [
+        (lambda bad: saturation.unusable("relu", X, bad), THRESHOLDS, THRESHOLD),
+        (lambda bad: saturation.layer_shares(X, ["relu"], [0], threshold=bad), THRESHOLDS, THRESHOLD),
+        # although an equal one was searched before
+        (lambda bad: saturation.unusable_intervals("tanh", 1.0) and saturation.unusable_intervals("tanh", bad), THRESHOLDS, THRESHOLD),
+        (lambda bad: saturation.unusable_intervals(bad), ["swish"], "unknown activation {!r}"),
+        (lambda bad: saturation.gaussian_share("sigmoid", bad), [0, -1.0, math.nan, math.inf], SCALE),
+        (lambda bad: saturation.gaussian_share("relu", bad), [[1.0, -1.0], [math.inf, 2.0], [1.0, 0.0]], "scale must be finite"),
+        (lambda bad: saturation.mixture_share("relu", bad), [torch.zeros(2, 3)], "scale must be finite and above 0"),
+        (lambda bad: saturation.mean_square_slope("sigmoid", bad), [0, -1.0, math.nan], "scale must be a finite number above 0"),
+        (lambda bad: saturation.gaussian_share("relu", 1.0, bad), [math.nan, [0.0, math.nan]], "mean must be finite"),
+        (lambda bad: saturation.layer(bad, [0]), [torch.ones(3)], r"\[examples, features\], got \[3\]"),
+        (lambda bad: saturation.layer(X, [0], gain=bad), [-1], "gain must be a finite number from 0, got {!r}"),
+        (lambda bad: saturation.layer(X, bad), [[]], "at least one design"),
+        (lambda bad: saturation.image_scales(bad), [torch.ones(0, 3)], r"\[examples, features\], got \[0, 3\]"),
+        (lambda bad: saturation.mixture_density(torch.zeros(1), X, bad), [0], "gain {!r}"),
+        (lambda bad: saturation.mixture_density(torch.zeros(1), torch.eye(3)[:, :2], bad), [2.0], "no image all zeros; got gain {!r}"),
+        (lambda bad: saturation.observed_density(X, bins=bad), [0], "bins must be a whole number of at least 1, got {!r}"),
+        (lambda bad: saturation.observed_density(X, reach=bad), [0.0, -1.0], "reach must be a"),
+        (lambda bad: saturation.zero_from("sigmoid", bad), [0], "unknown side {!r}; known are: 1, -1"),
+        (lambda bad: saturation.zero_from("sigmoid", dtype=bad), [torch.float16], "unknown dtype {!r}; known are: torch.float32"),
+        (lambda bad: saturation.zero_from("sigmoid", reach=bad), [math.inf, 1.0, -20.0], "reach must be a finite number above 1, got {!r}"),
+        (lambda bad: saturation.zero_from(bad), ["relu"], "the derivative of ReLU is not 0 at z = 2000"),
+        (lambda bad: saturation.zero_from(bad, -1), ["relu"], "the derivative of ReLU is 0 at once"),
+    ],
+)  # fmt: skip
+def test_clear_errors(call, bad: list, says: str) -> None:
+    for value in bad:
+        with pytest.raises(ValueError, match=says.format(value) if "{!r}" in says else says):
+            call(value)

@@ -203,9 +203,7 @@ def test_floors_and_newest_come_from_pyproject() -> None:
     assert set(map(str, map(Requirement, project["dependencies"]))) <= set(new)
 
 
-def test_main_tells_failures_from_skips(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_main_tells_failures_from_skips(monkeypatch, capsys, tmp_path):
     def fails(desk: stress.Desk) -> str:
         raise stress.Failed("too bad")
 

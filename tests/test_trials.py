@@ -49,26 +49,10 @@ def test_steps_to_is_the_plain_loop() -> None:
         expected = [by_hand(row, target, window) for row in losses.T.tolist()]
         assert trials.steps_to(losses, target, window).tolist() == expected
     assert torch.equal(trials.steps_to(losses, 1.0), trials.steps_to(losses, 1.0, 20))
-
-
-def test_steps_to_never_counts_what_is_not_finite() -> None:
     losses = torch.full((10, 3), 2.0)
-    losses[5:, 0], losses[5:, 1], losses[8:, 2] = math.nan, math.inf, -50.0
+    losses[5:, 0], losses[5:, 1], losses[8:, 2] = math.nan, math.inf, -50.0  # not finite: never counts
     assert trials.steps_to(losses, 1.0, 2).tolist() == [math.inf, math.inf, 9]
     assert trials.steps_to(-losses.abs(), -60.0, 2).tolist() == [math.inf] * 3
-
-
-@pytest.mark.parametrize(
-    ("arguments", "hint"),
-    [
-        ((torch.zeros(5), 1.0, 1), "steps, networks"), (([1.0], 1.0, 1), "list"), ((torch.zeros(5, 2), 1.0, 6), "5 steps"),
-        ((torch.zeros(5, 2), 1.0, 0), "^window"), ((torch.zeros(5, 2), math.nan, 1), "^target"), ((torch.zeros(5, 2), "1", 1), "^target"),
-        ((torch.zeros(5, 2).int(), 1.0, 1), "float tensor"),
-    ],
-)  # fmt: skip
-def test_steps_to_names_what_is_wrong(arguments: tuple, hint: str) -> None:
-    with pytest.raises(ValueError, match=hint):
-        trials.steps_to(*arguments)
 
 
 def test_the_scores_of_a_run() -> None:
@@ -99,16 +83,7 @@ def test_a_run_is_tidy() -> None:
     designs = grid(activation=["tanh", "relu"], norm="batch", seed=[4, 7])
     found = trials.run(designs, TRAIN, **SHAPE)
     told = [c for c in designs[0].describe() if c != "arm"]
-    assert found.table.columns.tolist() == [
-        "arm",
-        *told,
-        "depth",
-        "width",
-        "order",
-        "score",
-        "loss",
-        "failed",
-    ]
+    assert found.table.columns.tolist() == ["arm", *told, *"depth width order score loss failed".split()]
     assert found.table["arm"].tolist() == [d.arm for d in designs]
     assert found.table["seed"].tolist() == found.table["order"].tolist() == [4, 7, 4, 7]
     assert set(found.table["depth"]) == {2} and set(found.table["width"]) == {8}
@@ -117,10 +92,8 @@ def test_a_run_is_tidy() -> None:
     assert found.table["score"].tolist() == found.table["loss"].tolist() == pytest.approx(last)
     named = trials.run(designs, TRAIN, names=["x", "y", "x", "y"], **SHAPE)
     assert named.table["arm"].tolist() == ["x", "y", "x", "y"]
-    assert trials.run(designs[:1], toy(300), depth=1, width=2).losses.shape == (
-        9,
-        1,
-    )  # 3 epochs, batches of 100
+    usual = trials.run(designs[:1], toy(300), depth=1, width=2)  # 3 epochs, batches of 100
+    assert usual.losses.shape == (9, 1)
     with pytest.raises(FrozenInstanceError):
         found.losses = None  # type: ignore[misc, assignment]
 
@@ -152,19 +125,6 @@ def test_what_training_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         torch.set_num_threads(before)
     assert told == [(1, {"epochs": 2, "batch_size": 10, "order_seed": [0], **options})] and looks == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"order": "fresh"}, "^order must be"), ({"order": -1}, "^order must be"), ({"names": ["a"]}, "^names must be 2"),
-        ({"score": trials.Score("s", lambda n, h: torch.zeros(3), True)}, "one number per network, 2, got"),
-        ({"depth": 0}, "^depth"), ({"batch_size": 61}, "^batch_size"), ({"optimiser": "lion"}, "optimiser"),
-    ],
-)  # fmt: skip
-def test_run_refuses(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        trials.run(grid(activation="tanh", seed=[0, 1]), TRAIN, **(SHAPE | change))
 
 
 # --- a comparison
@@ -205,26 +165,19 @@ def test_a_comparison_does_what_a_loop_over_networks_does() -> None:
     tried = {rate: alone(rate, 0, HELD) + alone(rate, 1, HELD) for rate in RATES}
     found = compare(seeds=[7, 8])
     assert found.rate("a") == max(tried, key=lambda rate: tried[rate])
-    assert found.scores("a").tolist() == pytest.approx(
-        [alone(found.rate("a"), s, TEST) for s in (7, 8)], abs=0.04
-    )
-
-
-def test_the_same_score_judges_and_reports_where_it_looks_at_no_images() -> None:
-    found = trials.compare(
-        TANH, [0.01, 0.1, 0.3], TRAIN, trials.steps(0.9, 3), seeds=[2, 3], order=0, **SHAPE
-    )
-    assert found.rate("a") == 0.3 and not found.choice["inside"].item()
-    assert found.scores("a").tolist() == trials.steps_to(found.losses, 0.9, 3).tolist()
-    assert set(found.tuning["order"]) == set(found.table["order"]) == {0}
-
-
-def test_a_diverged_network_is_counted_and_scores_nothing() -> None:
-    found = compare({"a": Design("relu")}, [1e6, 1e7, 1e8], seeds=[5])
+    right = [alone(found.rate("a"), s, TEST) for s in (7, 8)]
+    assert found.scores("a").tolist() == pytest.approx(right, abs=0.04)
+    # A score that looks at no images judges and reports; a diverged network is counted and scores nothing.
+    same = trials.compare(TANH, [0.01, 0.1, 0.3], TRAIN, trials.steps(0.9, 3), seeds=[2, 3], order=0, **SHAPE)
     assert (
-        found.scores("a").tolist() == [0.0]
-        and found.table["failed"].all()
-        and found.choice["failed"].item() == 2
+        same.rate("a") == 0.3 and same.scores("a").tolist() == trials.steps_to(same.losses, 0.9, 3).tolist()
+    )
+    assert set(same.tuning["order"]) == set(same.table["order"]) == {0}
+    gone = compare({"a": Design("relu")}, [1e6, 1e7, 1e8], seeds=[5])
+    assert (
+        gone.scores("a").tolist() == [0.0]
+        and gone.table["failed"].all()
+        and gone.choice["failed"].item() == 2
     )
 
 
@@ -236,21 +189,6 @@ def test_prepare_is_called_for_both_stages_and_the_width_is_32() -> None:
         prepare=lambda n: seen.append((len(n), n.depth, n.width)),
     )  # fmt: skip
     assert seen == [(6, 1, 32), (5, 1, 32)] and trials.TUNING_SEEDS == (0, 1)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"arms": {}}, "at least one arm"), ({"seeds": []}, "^seeds must be"), ({"tuning_seeds": []}, "^tuning_seeds must be"),
-        ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.2]}, "^rates must be"),
-        ({"rates": [0.1, 0.1, 0.2]}, "^rates must be"),
-        ({"report": trials.accuracy(HELD)}, "three sets"), ({"report": trials.accuracy(TRAIN)}, "three sets"),
-        ({"judge": trials.accuracy(TRAIN)}, "three sets"), ({"depth": 0}, "^depth"),
-    ],
-)  # fmt: skip
-def test_compare_refuses(change: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        compare(**change)
 
 
 # --- the best rate
@@ -303,20 +241,6 @@ def test_arms_stay_in_order_and_of_equal_rates_the_lowest_loss_or_rate_is_taken(
         assert found["arm"].tolist() == ["z", "a"] and found["rate"].tolist() == [expected] * 2
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t.drop(columns="depth"), "no column 'depth'; it has: arm, learning_rate, score"),
-        (lambda t: t.iloc[:0], "the table has no row"),
-        (lambda t: t[t.learning_rate > 0.05], r"needs at least three, got \[.*0.1.*\]"),
-        (lambda t: t.drop(index=[0, 1]), "all arms must be tried at the same rates; .*'a'"),
-    ],
-)
-def test_unfair_tables(change, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        trials.best(change(table()), ["arm", "depth"])
-
-
 # --- reading the result
 
 
@@ -364,33 +288,12 @@ def test_paired_leaves_failures_out_and_counts_them() -> None:
     assert up.clear and trials.paired(two([0.0] * 3, [1.0, 1.1, 0.9]), "a", "b").clear
 
 
-@pytest.mark.parametrize(
-    ("rows", "says"),
-    [
-        (two([1.0], []), "unknown arm 'b'; known are: a"), (two([1.0, 2.0], [1.0]), "no pairs"),
-        (two([1.0, 2.0], [1.0, 2.0], seed=0), "several rows for one seed"),
-    ],
-)  # fmt: skip
-def test_paired_refuses(rows: pd.DataFrame, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        trials.paired(rows, "a", "b")
-
-
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_ahead_counts_as_a_loop_does(first: list[float], second: list[float]) -> None:
     a, b = torch.tensor(first, dtype=torch.float64), torch.tensor(second, dtype=torch.float64)
     assert trials.ahead(a, b) == (sum(x > y for x in first for y in second), len(first) * len(second))
-
-
-def test_ahead_with_failures() -> None:
-    a = torch.tensor([0.5, torch.nan])
-    assert trials.ahead(a, torch.tensor([0.4, 0.6])) == (1, 4) and trials.ahead(torch.tensor([0.5]), a) == (
-        1,
-        2,
-    )
-    for pair in ((a, torch.zeros(0)), (a.unsqueeze(0), a)):
-        with pytest.raises(ValueError, match="vectors"):
-            trials.ahead(*pair)
+    lost = torch.tensor([0.5, torch.nan])  # a failure is never ahead, and everything is ahead of it
+    assert (trials.ahead(lost, torch.tensor([0.4, 0.6])), trials.ahead(lost[:1], lost)) == ((1, 4), (1, 2))
 
 
 def test_summary_by_hand() -> None:
@@ -424,16 +327,57 @@ def test_interval_against_scipy(count: int, draw: st.DataObject) -> None:
     assert trials.interval(successes, count) == trials.interval(successes, count, 0.95)
 
 
-@pytest.mark.parametrize(
-    "bad", [(-1, 5), (6, 5), (0, 0), (1.0, 5), (True, 5), (1, 2, 0), (1, 2, 1), (1, 2, 1.5)]
-)
-def test_interval_refuses(bad) -> None:
-    with pytest.raises(ValueError, match=r"^(successes|count|level) must be"):
-        trials.interval(*bad)
-
-
 def test_a_score_of_one_s_own() -> None:
     spread = trials.Score("spread", lambda nets, history: history.losses.std(0), higher=False)
     found = trials.run(grid(activation="relu", learning_rate=[0.1, 1e9]), TRAIN, spread, **SHAPE)
     assert found.table["score"][0] == pytest.approx(found.losses[:, 0].double().std().item(), rel=1e-5)
     assert math.isnan(found.table["score"][1]) and replace(spread, failure=9.0).failure == 9.0
+
+
+def table_without(change) -> None:
+    trials.best(change(table()), ["arm", "depth"])
+
+
+Z, PAIR = torch.zeros(5, 2), grid(activation="tanh", seed=[0, 1])
+INTERVALS = [(-1, 5), (6, 5), (0, 0), (1.0, 5), (True, 5), (1, 2, 0), (1, 2, 1), (1, 2, 1.5)]
+
+
+@pytest.mark.parametrize(
+    ("call", "bad", "says"),
+    [
+        (trials.steps_to, (Z[:, 0], 1.0, 1), "steps, networks"), (trials.steps_to, ([1.0], 1.0, 1), "list"),
+        (trials.steps_to, (Z, 1.0, 6), "5 steps"), (trials.steps_to, (Z, 1.0, 0), "^window"),
+        (trials.steps_to, (Z, math.nan, 1), "^target"),
+        (trials.steps_to, (Z, "1", 1), "^target"), (trials.steps_to, (Z.int(), 1.0, 1), "float tensor"),
+        *(
+            (lambda change: trials.run(PAIR, TRAIN, **(SHAPE | change)), [change], says)
+            for change, says in (
+                ({"order": "fresh"}, "^order must be"), ({"order": -1}, "^order must be"), ({"names": ["a"]}, "^names must be 2"),
+                ({"score": trials.Score("s", lambda n, h: torch.zeros(3), True)}, "one number per network, 2, got"),
+                ({"depth": 0}, "^depth"), ({"batch_size": 61}, "^batch_size"), ({"optimiser": "lion"}, "optimiser"),
+            )
+        ),
+        *(
+            (lambda change: compare(**change), [change], says)
+            for change, says in (
+                ({"arms": {}}, "at least one arm"), ({"seeds": []}, "^seeds must be"), ({"tuning_seeds": []}, "^tuning_seeds must be"),
+                ({"seeds": [5, 5]}, "^seeds must be"), ({"seeds": [1, 2]}, r"both lists: \[1\]"), ({"rates": [0.1, 0.2]}, "^rates must be"),
+                ({"rates": [0.1, 0.1, 0.2]}, "^rates must be"), ({"report": trials.accuracy(HELD)}, "three sets"),
+                ({"report": trials.accuracy(TRAIN)}, "three sets"), ({"judge": trials.accuracy(TRAIN)}, "three sets"),
+                ({"depth": 0}, "^depth"),
+            )
+        ),
+        (table_without, [lambda t: t.drop(columns="depth")], "no column 'depth'; it has: arm, learning_rate, score"),
+        (table_without, [lambda t: t.iloc[:0]], "the table has no row"),
+        (table_without, [lambda t: t[t.learning_rate > 0.05]], r"needs at least three, got \[.*0.1.*\]"),
+        (table_without, [lambda t: t.drop(index=[0, 1])], "all arms must be tried at the same rates; .*'a'"),
+        (trials.paired, (two([1.0], []), "a", "b"), "unknown arm 'b'; known are: a"),
+        (trials.paired, (two([1.0, 2.0], [1.0]), "a", "b"), "no pairs"),
+        (trials.paired, (two([1.0, 2.0], [1.0, 2.0], seed=0), "a", "b"), "several rows for one seed"),
+        *((trials.ahead, pair, "vectors") for pair in ((Z[0], Z[0, :0]), (Z, Z[0]))),
+        *((trials.interval, bad, r"^(successes|count|level) must be") for bad in INTERVALS),
+    ],
+)  # fmt: skip
+def test_clear_errors(call, bad, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call(*bad)
