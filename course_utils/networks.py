@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from course_utils import activations
+from course_utils import activations, checks
 from course_utils.activations import Activation
 
 __all__ = ["GAINS", "Design", "Moments", "Networks", "Trace", "grid"]
@@ -61,8 +61,7 @@ class Design:
 
     def __post_init__(self) -> None:
         activations.get(self.activation)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
-            raise ValueError(f"a seed must be a whole number from 0 to 2**63 - 1, got {self.seed!r}")
+        checks.seed("a seed", self.seed)
         if isinstance(self.gain, str):
             if self.gain not in GAINS:
                 raise ValueError(f"unknown gain {self.gain!r}; give a number or one of: {', '.join(GAINS)}")
@@ -70,18 +69,13 @@ class Design:
                 raise ValueError(
                     f"PyTorch's default draws the biases itself; leave bias at 0, got {self.bias!r}"
                 )
-        elif not _finite(self.gain) or self.gain < 0:
-            raise ValueError(f"a gain must be a finite number from 0, got {self.gain!r}")
-        if not _finite(self.bias):
-            raise ValueError(f"a bias must be a finite number, got {self.bias!r}")
-        if self.norm not in NORMS:
-            raise ValueError(f"unknown normalisation {self.norm!r}; known are: {', '.join(NORMS)}")
-        if not _finite(self.learning_rate) or self.learning_rate <= 0:
-            raise ValueError(f"a learning rate must be a finite number above 0, got {self.learning_rate!r}")
-        if not _finite(self.l1) or self.l1 < 0:
-            raise ValueError(f"an l1 penalty must be a finite number from 0, got {self.l1!r}")
-        if not isinstance(self.residual, bool):
-            raise ValueError(f"residual must be True or False, got {self.residual!r}")
+        else:
+            checks.number("a gain", self.gain, low=0)
+        checks.number("a bias", self.bias)
+        checks.among("normalisation", self.norm, NORMS)
+        checks.number("a learning rate", self.learning_rate, above=0)
+        checks.number("an l1 penalty", self.l1, low=0)
+        checks.flag("residual", self.residual)
 
     @property
     def std_times_root_fan_in(self) -> float:
@@ -98,10 +92,6 @@ class Design:
     def describe(self) -> dict[str, Any]:
         """The attributes as a row of a table, the activation by its name, and the arm."""
         return {"arm": self.arm, **vars(self), "activation": activations.get(self.activation).name}
-
-
-def _finite(number: object) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
 
 
 def all_finite(x: Tensor) -> bool:
@@ -202,8 +192,7 @@ class Networks:
         device: str | torch.device = "cpu",
     ) -> None:
         for name, size in {"inputs": inputs, "depth": depth, "width": width, "outputs": outputs}.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+            checks.whole(name, size)
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
         self.designs = tuple(designs)
@@ -255,8 +244,7 @@ class Networks:
 
     def weight(self, layer: int) -> Tensor:
         """Weights [N, fan_in, width] into hidden layer ``layer``, 0 at the inputs; ``depth``: the last."""
-        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer <= self.depth:
-            raise ValueError(f"layer must be a whole number from 0 to {self.depth}, got {layer!r}")
+        checks.whole("layer", layer, 0, self.depth)
         if layer == 0:
             return self.parameters["first"].view(self.inputs, len(self), self.width).transpose(0, 1)
         return self.parameters["last"] if layer == self.depth else self.parameters["hidden"][layer - 1]

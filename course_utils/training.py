@@ -57,8 +57,7 @@ class History:
         import pandas as pd
 
         steps, count = self.losses.shape
-        if isinstance(every, bool) or not isinstance(every, int) or not 1 <= every <= steps:
-            raise ValueError(f"every must be a whole number from 1 to the {steps} steps, got {every!r}")
+        checks.whole("every", every, 1, steps, "steps")
         means = self.losses[: steps - steps % every].view(-1, every, count).mean(1)
         last = torch.arange(1, len(means) + 1) * every
         rows = {

@@ -41,5 +41,5 @@ pytest.register_assert_rewrite("answers")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The tests of tests/answers.py run once per row of the notebook's tables."""
     for table in ("right", "wrong"):
-        if table in metafunc.fixturenames:
+        if table in metafunc.fixturenames and hasattr(metafunc.module, table.upper()):
             metafunc.parametrize(table, getattr(metafunc.module, table.upper()))
