@@ -66,7 +66,9 @@ def softmax_regression(
     def fit(rates: Sequence[float], seeds: list[int], judge: Dataset) -> Tensor:
         """Accuracies after each epoch, [epochs, rates, seeds]."""
         shape = (len(seeds), data.images.shape[1], len(CLASSES))
-        weights = [torch.zeros(shape, dtype=data.images.dtype, requires_grad=True) for _ in rates]
+        weights = [
+            torch.zeros(shape, dtype=data.images.dtype, requires_grad=True, device="cpu") for _ in rates
+        ]
         biases = [torch.zeros_like(weight[:, :1]).requires_grad_() for weight in weights]
         groups = [{"params": [w, b], "lr": r} for w, b, r in zip(weights, biases, rates, strict=True)]
         update = (

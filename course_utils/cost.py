@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from course_utils import activations, checks, clock, kernels
 from course_utils.activations import LEAK, Activation
+from course_utils.machine import SINGLE
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cache")
 _aten = torch.ops.aten
@@ -109,7 +110,10 @@ def _passes(
 ) -> dict[str, Callable[[], object]]:
     """Arms "name forward" and "name backward" for clock.seconds, on one z and one dL/dh of that shape."""
     generator = torch.Generator().manual_seed(seed)
-    z, g = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+    z, g = (
+        torch.randn(shape, generator=generator, **SINGLE),
+        torch.randn(shape, generator=generator, **SINGLE),
+    )
 
     def arms(entry: Activation) -> tuple[Callable[[], object], Callable[[], object]]:
         routine, h = kernel(entry), kernel(entry).forward(z)
@@ -164,7 +168,7 @@ def step(
         ValueError: an unknown activation, or a size below 1.
     """
     parameters, x, generator = _stack(width, depth, batch, inputs, outputs, seed)
-    y = torch.randint(outputs, (batch,), generator=generator)
+    y = torch.randint(outputs, (batch,), generator=generator, device="cpu")
     phi = None if activation is None else kernel(activation).forward
     optimiser = torch.optim.SGD(parameters, lr=1e-6, momentum=0.9)
 
@@ -186,9 +190,9 @@ def _stack(
     generator = torch.Generator().manual_seed(seed)
     parameters = []
     for fan_in, units in itertools.pairwise([inputs, *[width] * depth, outputs]):
-        weight = torch.randn(units, fan_in, generator=generator) * math.sqrt(2 / fan_in)
-        parameters += [weight.requires_grad_(), torch.zeros(units, requires_grad=True)]
-    return parameters, torch.randn(batch, inputs, generator=generator), generator
+        weight = torch.randn(units, fan_in, generator=generator, **SINGLE) * math.sqrt(2 / fan_in)
+        parameters += [weight.requires_grad_(), torch.zeros(units, requires_grad=True, **SINGLE)]
+    return parameters, torch.randn(batch, inputs, generator=generator, **SINGLE), generator
 
 
 def _logits(parameters: Sequence[Tensor], x: Tensor, phi: Callable[[Tensor], Tensor] | None) -> Tensor:
@@ -325,11 +329,11 @@ def sparse_times(
         raise ValueError("at least one share of zeros is needed, got none")
     checks.whole("batch", batch), checks.whole("width", width)
     generator = torch.Generator().manual_seed(seed)
-    weight = torch.randn(width, width, generator=generator) / math.sqrt(width)
+    weight = torch.randn(width, width, generator=generator, **SINGLE) / math.sqrt(width)
     rows = []
     for share in shares:
-        on = torch.rand(batch, width, generator=generator) >= share
-        h = torch.randn(batch, width, generator=generator).abs() * on
+        on = torch.rand(batch, width, generator=generator, **SINGLE) >= share
+        h = torch.randn(batch, width, generator=generator, **SINGLE).abs() * on
         arms, exact = kernels.ways(h, weight), h.double() @ weight.double()
         del arms["gather"]
         gaps = [float((arms[name]() - exact).abs().max()) for name in ("dense", "CSR")]

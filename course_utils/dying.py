@@ -16,6 +16,7 @@ from torch import Tensor
 
 from course_utils import activations, checks, machine, training, trials, units
 from course_utils.data import Dataset
+from course_utils.machine import SINGLE
 from course_utils.networks import Design, Networks, Trace, grid
 from course_utils.units import Firing
 
@@ -54,12 +55,12 @@ def born_dead(
     checks.seed("seed", seed)
     generator = torch.Generator().manual_seed(seed)
     step = max(1, _WEIGHTS_AT_ONCE // (max(width, features) * max(width, examples)))
-    lost = torch.zeros(depth, dtype=torch.int64)
+    lost = torch.zeros(depth, dtype=torch.int64, device="cpu")
     with machine.threads(_THREADS), torch.no_grad():
         for start in range(0, count, step):
-            h = torch.randn(min(step, count - start), examples, features, generator=generator)
+            h = torch.randn(min(step, count - start), examples, features, generator=generator, **SINGLE)
             for layer in range(depth):
-                weights = torch.randn(len(h), h.shape[2], width, generator=generator)
+                weights = torch.randn(len(h), h.shape[2], width, generator=generator, **SINGLE)
                 h = torch.relu(torch.bmm(h, weights.div_(math.sqrt(h.shape[2] / 2))))
                 alive = (h > 0).flatten(1).any(1)
                 lost[layer:] += int((~alive).sum())
@@ -133,7 +134,7 @@ def dead_by_count(networks: Networks, images: Tensor, counts: Sequence[int]) -> 
     for count in counts:
         checks.whole("each count", count, 1, len(images), "images")
     images, start = images[: max(counts)], 0
-    first = torch.full((len(networks), networks.depth, networks.width), len(images))
+    first = torch.full((len(networks), networks.depth, networks.width), len(images), device="cpu")
     for trace in _traces(networks, images):
         for layer, h in enumerate(trace.h):
             on = h != 0
@@ -218,7 +219,7 @@ def follow(
     )
     networks = found.networks
     firing = units.firing(networks, data.images)
-    failed = firing.broken | torch.tensor(found.table["failed"].to_numpy())
+    failed = firing.broken | torch.tensor(found.table["failed"].to_numpy(), device="cpu")
     low = firing.never_positive
     all_relu = all(activations.get(d.activation).name == "relu" for d in designs)
     gone = firing.dead if all_relu else without_slope(networks, data.images)
@@ -247,7 +248,7 @@ def without_slope(networks: Networks, images: Tensor) -> Tensor:
     Errors as networks.Networks.trace.
     """
     shape = (len(networks), networks.depth, networks.width)
-    steepest = torch.zeros(shape, dtype=networks.dtype)
+    steepest = torch.zeros(shape, dtype=networks.dtype, device="cpu")
     entries = [activations.get(design.activation) for design in networks.designs]
     for trace in _traces(networks, images):
         for layer, z in enumerate(trace.z):

@@ -17,6 +17,7 @@ from torch import Tensor
 from course_utils import activations as registry
 from course_utils import checks, clock
 from course_utils.activations import Activation
+from course_utils.machine import SINGLE
 
 
 def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> Tensor:
@@ -31,8 +32,8 @@ def sparse_activations(batch: int, fan_in: int, share: float, seed: int = 0) -> 
     checks.whole("batch", batch), checks.whole("fan_in", fan_in)
     checks.number("the share of zeros", share, 0, 1)
     generator = torch.Generator().manual_seed(checks.seed("seed", seed))
-    h = torch.randn(batch * fan_in, generator=generator).abs().clamp(min=1e-6)
-    h[torch.randperm(len(h), generator=generator)[: round(share * len(h))]] = 0
+    h = torch.randn(batch * fan_in, generator=generator, **SINGLE).abs().clamp(min=1e-6)
+    h[torch.randperm(len(h), generator=generator, device="cpu")[: round(share * len(h))]] = 0
     return h.view(batch, fan_in)
 
 

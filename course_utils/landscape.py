@@ -57,7 +57,7 @@ class Map:
         Raises:
             ValueError: no gain of the map lies in that range.
         """
-        rows = torch.tensor([lowest <= gain <= highest for gain in self.gains])
+        rows = torch.tensor([lowest <= gain <= highest for gain in self.gains], device="cpu")
         if not rows.any():
             raise ValueError(f"no gain of the map lies between {lowest} and {highest}; it has {self.gains}")
         cells = self.trained(below)[rows]
@@ -73,8 +73,8 @@ class Map:
         """Geometric mean gain of the cells that train, of those ``among`` these gains (default: all); NaN for none."""
         cells = self.trained(below)
         if among is not None:
-            cells = cells & torch.tensor([gain in among for gain in self.gains]).unsqueeze(1)
-        logs = torch.tensor(self.gains, dtype=torch.float64).log().unsqueeze(1).expand_as(cells)
+            cells = cells & torch.tensor([gain in among for gain in self.gains], device="cpu").unsqueeze(1)
+        logs = torch.tensor(self.gains, dtype=torch.float64, device="cpu").log().unsqueeze(1).expand_as(cells)
         return float(logs[cells].mean().exp())
 
 

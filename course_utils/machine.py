@@ -6,11 +6,16 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 
 from course_utils import checks
 
+SINGLE: dict[str, Any] = {
+    "dtype": torch.float32,
+    "device": "cpu",
+}  # of a draw, whatever a reader has set as default
 _CGROUP, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 

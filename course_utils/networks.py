@@ -17,6 +17,7 @@ from torch import Tensor
 
 from course_utils import activations, checks
 from course_utils.activations import Activation
+from course_utils.machine import SINGLE
 
 __all__ = ["GAINS", "Design", "Moments", "Networks", "Trace", "grid"]
 
@@ -216,7 +217,7 @@ class Networks:
             "last_bias": last_bias.unsqueeze(1),
         }
         if any(design.norm != "none" for design in self.designs):
-            self.parameters |= {"scale": torch.ones(shape), "shift": torch.zeros(shape)}
+            self.parameters |= {"scale": torch.ones(shape, **SINGLE), "shift": torch.zeros(shape, **SINGLE)}
         for name, tensor in self.parameters.items():
             self.parameters[name] = tensor.to(device, dtype).contiguous().requires_grad_()
         self.running_mean = torch.zeros(shape, dtype=dtype, device=device)
@@ -377,7 +378,7 @@ def _draw(
     if design.gain == "pytorch":
 
         def uniform(*shape: int, fan_in: int) -> Tensor:
-            return (2 * torch.rand(shape, generator=generator) - 1) / math.sqrt(fan_in)
+            return (2 * torch.rand(shape, generator=generator, **SINGLE) - 1) / math.sqrt(fan_in)
 
         first = uniform(inputs, width, fan_in=inputs)
         hidden = uniform(depth - 1, width, width, fan_in=width)
@@ -385,10 +386,16 @@ def _draw(
         return first, hidden, bias, uniform(width, outputs, fan_in=width), uniform(outputs, fan_in=width)
 
     def normal(*shape: int, std: float) -> Tensor:
-        return torch.randn(shape, generator=generator) * std
+        return torch.randn(shape, generator=generator, **SINGLE) * std
 
     gain = design.std_times_root_fan_in
     first = normal(inputs, width, std=gain / math.sqrt(inputs))
     hidden = normal(depth - 1, width, width, std=gain / math.sqrt(width))
     last = normal(width, outputs, std=1 / math.sqrt(width))
-    return first, hidden, torch.full((depth, width), float(design.bias)), last, torch.zeros(outputs)
+    return (
+        first,
+        hidden,
+        torch.full((depth, width), float(design.bias), **SINGLE),
+        last,
+        torch.zeros(outputs, **SINGLE),
+    )

@@ -291,7 +291,7 @@ class Step:
         weight = empty(count).fill_(1) if weight is None else weight
         self._weight = (weight / batch_size).view(-1, 1, 1)
         penalties = empty(count).copy_(
-            torch.tensor([design.l1 for design in networks.designs], dtype=torch.float64)
+            torch.tensor([design.l1 for design in networks.designs], dtype=torch.float64, device="cpu")
         )
         self._penalty = penalties.view(-1, 1, 1) * self._weight if bool(penalties.any()) else None
         self._columns = [empty(batch_size, part.shape[1]) for part in self.parameters.first]

@@ -59,9 +59,9 @@ class History:
         steps, count = self.losses.shape
         checks.whole("every", every, 1, steps, "steps")
         means = self.losses[: steps - steps % every].view(-1, every, count).mean(1)
-        last = torch.arange(1, len(means) + 1) * every
+        last = torch.arange(1, len(means) + 1, device="cpu") * every
         rows = {
-            "network": torch.arange(count).repeat(len(means)).numpy(),
+            "network": torch.arange(count, device="cpu").repeat(len(means)).numpy(),
             "step": last.repeat_interleave(count).numpy(),
             "loss": means.flatten().numpy(),
         }
@@ -123,7 +123,7 @@ def train(
     orders = _Orders.of(order_seed, len(networks), networks.device)
     steps = len(x) // batch_size
     losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
-    diverged_at = torch.full((len(networks),), -1)
+    diverged_at = torch.full((len(networks),), -1, device="cpu")
     designs = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
     rows = [_record(designs, networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
@@ -165,8 +165,8 @@ def evaluate(networks: Networks, data: Dataset) -> tuple[Tensor, Tensor]:
     """
     x, y = _on_device(networks, data)
     chunk = max(1, 2**22 // (len(networks) * networks.width))
-    loss = torch.zeros(len(networks), dtype=torch.float64)
-    hits = torch.zeros(len(networks), dtype=torch.float64)
+    loss = torch.zeros(len(networks), dtype=torch.float64, device="cpu")
+    hits = torch.zeros(len(networks), dtype=torch.float64, device="cpu")
     with torch.inference_mode(), machine.threads():
         for start in range(0, len(x), chunk):
             labels = y[start : start + chunk]
@@ -208,7 +208,9 @@ class _Orders:
         """
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
         for epoch in range(done + epochs):
-            order = torch.stack([torch.randperm(count, generator=generator) for generator in generators])
+            order = torch.stack(
+                [torch.randperm(count, generator=generator, device="cpu") for generator in generators]
+            )
             if epoch >= done:
                 used = order[:, : count - count % batch_size]
                 yield from used.view(len(generators), -1, batch_size).unbind(1)
@@ -302,7 +304,7 @@ def _record(
     """The designs and where their networks stand, one row each; enters networks whose parameters blew up in the last step as diverged."""
     gone = torch.stack([~p.isfinite() for p in _per_network(networks)]).any(0)
     diverged_at[gone & (diverged_at < 0)] = max(step - 1, 0)
-    nothing = torch.full((len(networks),), math.nan, dtype=torch.float64)
+    nothing = torch.full((len(networks),), math.nan, dtype=torch.float64, device="cpu")
     loss, accuracy = (nothing, nothing) if test is None else evaluate(networks, test)
     return designs.assign(
         epoch=epoch,

@@ -243,11 +243,11 @@ class Comparison:
 
     def _rows(self, arm: str) -> Tensor:
         checks.among("arm", arm, self.networks)
-        return torch.tensor((self.table["arm"] == arm).to_numpy())
+        return torch.tensor((self.table["arm"] == arm).to_numpy(), device="cpu")
 
     def scores(self, arm: str) -> Tensor:
         """The scores of an arm's fresh seeds, float64 [seeds]. ValueError for an unknown arm."""
-        return torch.tensor(self.table["score"].to_numpy())[self._rows(arm)]
+        return torch.tensor(self.table["score"].to_numpy(), device="cpu")[self._rows(arm)]
 
     def curves(self, arm: str) -> Tensor:
         """The losses of an arm's fresh seeds, [S, seeds]. ValueError for an unknown arm."""
@@ -451,7 +451,7 @@ def paired(table: pd.DataFrame, a: str, b: str, score: str = "score") -> Paired:
         raise ValueError(f"{a!r} has the seeds {list(first.index)}, {b!r} has {list(second.index)}: no pairs")
     sound = ~(first["failed"] | second["failed"])
     gaps = (first[score] - second[score])[sound]
-    return Paired(torch.tensor(gaps.to_numpy(), dtype=torch.float64), int((~sound).sum()))
+    return Paired(torch.tensor(gaps.to_numpy(), dtype=torch.float64, device="cpu"), int((~sound).sum()))
 
 
 def ahead(first: Tensor, second: Tensor) -> tuple[int, int]:

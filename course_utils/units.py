@@ -77,8 +77,11 @@ def firing(networks: Networks, images: Tensor, training: bool = False) -> Firing
         raise ValueError("firing needs at least one image, got none")
     networks._check(images, training)
     shape = (len(networks), networks.depth, networks.width)
-    on, positive = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
-    broken = torch.zeros(len(networks), dtype=torch.bool)
+    on, positive = (
+        torch.zeros(shape, dtype=torch.float64, device="cpu"),
+        torch.zeros(shape, dtype=torch.float64, device="cpu"),
+    )
+    broken = torch.zeros(len(networks), dtype=torch.bool, device="cpu")
     chunk = len(images) if training else max(1, _VALUES_AT_ONCE // (len(networks) * networks.width))
     running = networks.running_mean.clone(), networks.running_var.clone()
     with torch.inference_mode(), machine.threads():
