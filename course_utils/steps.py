@@ -171,7 +171,7 @@ class _Unknown:
 
     def value(self, z: Tensor, out: Tensor) -> None:
         with torch.enable_grad():
-            self.z = z.detach().requires_grad_()
+            self.z = z.clone().requires_grad_()  # its neighbours write into the tensor that z is a part of
             self.h = self.activation(self.z)
         out.copy_(self.h.detach())
 

@@ -119,3 +119,26 @@ def test_places_of_a_group_at_equal_distances_are_one_slice():
     found = list(steps._places([torch.tensor([0, 2, 4, 6]), torch.tensor([1, 3, 7])], columns, 2))
     assert [place for place, _ in found] == [slice(0, 7, 2), slice(1, 4, 2), slice(7, 8, 1)]
     assert [tuple(part.shape) for _, part in found] == [(4, 3, 2), (2, 3, 2), (1, 3, 2)]
+
+
+def test_autograd_for_one_activation_bears_neighbours_that_write_over_their_stream():
+    """Batch norm without a residual path normalises in place, in the tensor that the other networks' z lie in."""
+    designs = [
+        Design(KINDS[-1], norm="none"),
+        Design("relu", norm="batch"),
+        Design(KINDS[-1], norm="none", seed=1),
+    ]
+    nets = Networks(designs, INPUTS, 3, WIDTH, CLASSES, dtype=torch.float64)
+    generator, group, weight = (
+        torch.Generator().manual_seed(0),
+        torch.zeros(3, dtype=torch.int64),
+        torch.ones(3).double(),
+    )
+    x = torch.randn(1, 9, INPUTS, generator=generator, dtype=torch.float64)
+    y = torch.randint(CLASSES, (3, 9), generator=generator)
+    losses, gradients, _ = autograd(nets, x, y, group, weight)
+    step = steps.Step(nets, group, 9)
+    torch.testing.assert_close(step(x, y), losses)
+    found = {name: torch.zeros_like(p) for name, p in nets.parameters.items()}
+    step.gradients.write(found)
+    torch.testing.assert_close(found["hidden"], gradients["hidden"])
