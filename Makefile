@@ -7,7 +7,7 @@ PY       := $(BIN)/python
 READY    := $(VENV)/.ready
 PINS     := .ci/constraints.txt
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
-CODE     := course_utils data tests notebooks
+CODE     := course_utils data tests notebooks docs
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 # The first Python on the path that is new enough; name another with PYTHON=...
@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
 
-.PHONY: help setup lab test lint run refresh prose book e2e bench stress colab newest oldest drift mutate publish clean
+.PHONY: help setup lab test lint run refresh prose book student e2e bench stress colab newest oldest drift mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -28,6 +28,7 @@ help:
 	@echo "  make refresh    execute all notebooks, store their outputs, and say which numbers changed"
 	@echo "  make prose      list the numbers in the notebooks' prose that no cell near them holds"
 	@echo "  make book       write the notebooks as a book into build/book, to read offline; ARGS=--still runs nothing"
+	@echo "  make student    an edition without worked solutions, in build/student; ARGS=--hide hides outputs, too"
 	@echo "  make e2e        drive JupyterLab in a real browser (needs chromium); screenshots in build/e2e"
 	@echo "  make bench      how fast: batched networks beside plain loops, notebooks, import, first figure"
 	@echo "  make stress     all notebooks under hard conditions; ARGS=--list says which, ARGS=offline picks one"
@@ -83,6 +84,9 @@ prose: $(READY)
 book: $(READY)
 	@OMP_NUM_THREADS=1 $(PY) -m course_utils book $(ARGS)
 
+student: $(READY)
+	@$(PY) -m course_utils student $(ARGS)
+
 # Debian and Ubuntu: apt install chromium. Without a browser the tests are skipped and say so.
 e2e: $(READY)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) -e ".[e2e]"
@@ -118,5 +122,5 @@ publish:
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find course_utils data tests notebooks -name __pycache__ -prune -exec rm -rf {} +
+	find course_utils data tests notebooks docs -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -23,6 +23,17 @@ def parser() -> argparse.ArgumentParser:
     chores.choices["refresh"].add_argument(
         "--check", action="store_true", help="execute nothing; say what in the stored notebooks is not clean"
     )
+    student = chores.add_parser(
+        "student", help="write an edition without worked solutions into build/student"
+    )
+    student.add_argument(
+        "--hide", action="store_true", help="leave out the outputs between a guess and its solution, too"
+    )
+    slides = chores.add_parser(
+        "slides", help="write slides of notebooks into build/slides (default: 00 03 06)"
+    )
+    slides.add_argument("notebook", nargs="*", help="names or their beginnings, such as 02")
+    chores.add_parser("teaching", help="draw the concept map and the route again, from data/teaching.toml")
     chores.add_parser("verdicts", help="print the verdicts stored in the notebooks")
     publish = chores.add_parser("publish", help="write the repository's name into badges and notebooks")
     publish.add_argument("repository", help="owner/name, or its address on GitHub")
@@ -72,6 +83,18 @@ def _do(options: argparse.Namespace, rest: list[str]) -> int:
         from course_utils.maintain import book
 
         return book.main(options.still)
+    if options.chore == "student":
+        from course_utils.maintain import student
+
+        return student.main(options.hide)
+    if options.chore == "slides":
+        from course_utils.maintain import slides
+
+        return slides.main(options.notebook)
+    if options.chore == "teaching":
+        from course_utils.maintain import teaching
+
+        return teaching.main()
     from course_utils.maintain import execute
 
     if options.chore == "run":

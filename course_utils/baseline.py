@@ -17,12 +17,17 @@ class Baseline:
     Attributes:
         rate: the learning rate that was chosen.
         inside: whether it is neither end of the grid.
-        scores: accuracies (0..1) of the fresh seeds, float64 [seeds], in their order.
+        way: accuracies (0..1) of the fresh seeds after each epoch, float64 [epochs, seeds].
     """
 
     rate: float
     inside: bool
-    scores: Tensor
+    way: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """Accuracies of the fresh seeds at the end, [seeds]."""
+        return self.way[-1]
 
 
 def softmax_regression(
@@ -42,7 +47,7 @@ def softmax_regression(
     A seed is the order of the examples alone, that of the networks of this seed, so that they see the same batches.
 
     Args:
-        rates: the grid, at least three; the best one on ``held_back`` with ``tuning_seeds`` is reported with ``seeds``.
+        rates: the grid, at least three; the best one, at the end, on ``held_back`` with ``tuning_seeds`` is reported with ``seeds``.
         data: to train on. held_back: to choose the rate by. test: to report.
         epochs, batch_size, optimiser: as training.train ("sgd": momentum 0.9; or "adam").
 
@@ -56,32 +61,41 @@ def softmax_regression(
     if twice := set(seeds) & set(tuning_seeds):
         raise ValueError(f"seeds that chose a rate must not report it; in both lists: {sorted(twice)}")
 
-    def score(rate: float, seed: int, judge: Dataset) -> float:
-        weight = torch.zeros(data.images.shape[1], len(CLASSES), dtype=data.images.dtype, requires_grad=True)
-        bias = torch.zeros(len(CLASSES), dtype=data.images.dtype, requires_grad=True)
-        if optimiser == "adam":
-            update: torch.optim.Optimizer = torch.optim.Adam([weight, bias], lr=rate)
-        else:
-            update = torch.optim.SGD([weight, bias], lr=rate, momentum=training.MOMENTUM)
-        orders = training._Orders.of([seed], 1, data.images.device)
-        for (batch,) in orders.batches(len(data), batch_size, 0, epochs):
+    def fit(rates: Sequence[float], seeds: list[int], judge: Dataset) -> Tensor:
+        """Accuracies after each epoch, [epochs, rates, seeds]."""
+        shape = (len(seeds), data.images.shape[1], len(CLASSES))
+        weights = [torch.zeros(shape, dtype=data.images.dtype, requires_grad=True) for _ in rates]
+        biases = [torch.zeros_like(weight[:, :1]).requires_grad_() for weight in weights]
+        groups = [{"params": [w, b], "lr": r} for w, b, r in zip(weights, biases, rates, strict=True)]
+        update = (
+            torch.optim.Adam(groups)
+            if optimiser == "adam"
+            else torch.optim.SGD(groups, momentum=training.MOMENTUM)
+        )
+        orders, found = training._Orders.of(seeds, len(seeds), data.images.device), []
+        for step, batch in enumerate(orders.batches(len(data), batch_size, 0, epochs), start=1):
             update.zero_grad()
-            outputs = torch.addmm(bias, data.images[batch], weight)
-            torch.nn.functional.cross_entropy(outputs, data.labels[batch]).backward()
+            x, y = (part[batch].repeat(len(rates), *[1] * part.ndim) for part in (data.images, data.labels))
+            outputs = torch.baddbmm(torch.cat(biases), x, torch.cat(weights))
+            # The gradient of the sum over the classifiers holds each one's own.
+            loss = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum")
+            (loss / batch_size).backward()  # type: ignore[no-untyped-call]
             update.step()
-        with torch.inference_mode():
-            outputs = torch.addmm(bias, judge.images, weight)
-            return (outputs.argmax(1) == judge.labels).double().mean().item()
+            if step % (len(data) // batch_size) == 0:
+                with torch.inference_mode():
+                    seen = judge.images @ torch.cat(weights) + torch.cat(biases)
+                    found.append((seen.argmax(2) == judge.labels).double().mean(1).view(len(rates), -1))
+        return torch.stack(found)
 
     import pandas as pd
 
     with machine.threads(1):
-        tried = [
-            {"arm": "softmax regression", "learning_rate": rate, "score": score(rate, seed, held_back)}
-            for rate in rates
-            for seed in tuning_seeds
+        tried = fit(rates, tuning_seeds, held_back)[-1]
+        rows = [
+            {"arm": "softmax regression", "learning_rate": rate, "score": score}
+            for rate, scores in zip(rates, tried.tolist(), strict=True)
+            for score in scores
         ]
-        choice = trials.best(pd.DataFrame(tried)).iloc[0]
+        choice = trials.best(pd.DataFrame(rows)).iloc[0]
         rate = float(choice["learning_rate"])
-        found = torch.tensor([score(rate, seed, test) for seed in seeds], dtype=torch.float64)
-    return Baseline(rate, bool(choice["inside"]), found)
+        return Baseline(rate, bool(choice["inside"]), fit([rate], seeds, test)[:, 0])

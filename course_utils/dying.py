@@ -8,12 +8,13 @@ same for every input, and no gradient passes. N networks, depth hidden layers, w
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from course_utils import activations, checks, machine, trials, units
+from course_utils import activations, checks, machine, training, trials, units
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks, Trace, grid
 from course_utils.units import Firing
@@ -175,6 +176,8 @@ def follow(
     momentum: float = 0.9,
     order: str | int = "own",
     watch: bool = False,
+    optimiser: str = "sgd",
+    judge: Dataset | None = None,
 ) -> Lives:
     """Train all designs as one batch, then count who is dead on the whole training set.
 
@@ -185,12 +188,16 @@ def follow(
         epochs, batch_size, momentum, order: as trials.run; default 4 epochs in batches of 100, momentum 0.9, each seed
             its own order.
         watch: count the dead after every epoch as well; default False. Costs about a third more time.
+        optimiser: as training.train; default "sgd", which alone has the momentum.
+        judge: images held back from training: the table's column "judged" is the accuracy on them (NaN where a network
+            failed), by which a learning rate may be chosen. Default: no such column.
 
     Raises:
         ValueError: as trials.run.
     """
     start: list[Firing] = []
     seen: list[Tensor] = []
+    options: dict[str, Any] = {"momentum": momentum} if optimiser == "sgd" else {}
 
     def look(now: Networks, epoch: int) -> None:
         seen.append(units.firing(now, data.images).dead if epoch else start[0].dead)
@@ -205,8 +212,9 @@ def follow(
         batch_size=batch_size,
         order=order,
         prepare=lambda fresh: start.append(_at_init(fresh, data.images)),
-        momentum=momentum,
         watch=look if watch else None,
+        optimiser=optimiser,
+        **options,
     )
     networks = found.networks
     firing = units.firing(networks, data.images)
@@ -220,6 +228,8 @@ def follow(
         "without_slope": gone.double().mean((1, 2)),
         "zeros": firing.zeros.mean(1),
     }
+    if judge is not None:
+        shares["judged"] = training.evaluate(networks, judge)[1]
     fates = zip(failed.tolist(), low.all(-1).any(-1).tolist(), strict=True)
     table = found.table.rename(columns={"score": "accuracy"}).assign(
         momentum=momentum,

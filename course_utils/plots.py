@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import inspect
 import io
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache, wraps
@@ -24,7 +25,6 @@ from course_utils.activations import Activation
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
 
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
 DPI, COLOURS = 144, 256  # sharp on a high-resolution screen; a palette keeps the stored picture small
@@ -206,6 +206,19 @@ def label_line(ax: Axes, x: float, y: float, text: str, colour: str, **text_opti
         **text_options,
     }
     ax.text(x, y, text, color=colour, **options)
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = list(heights)
+    for _ in range(200):
+        for below, above in itertools.pairwise(order):
+            short = gap - (placed[above] - placed[below])
+            if short > 1e-9:
+                placed[below] -= short / 2
+                placed[above] += short / 2
+    return placed
 
 
 class Picture(NamedTuple):

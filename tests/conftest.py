@@ -4,6 +4,7 @@ To look for new ones: `HYPOTHESIS=search make test ARGS=tests`.
 """
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -35,3 +36,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for table in ("right", "wrong"):
         if table in metafunc.fixturenames:
             metafunc.parametrize(table, getattr(metafunc.module, table.upper()))
+
+
+@pytest.fixture(autouse=True)
+def _no_tries_yet() -> None:
+    """Each test answers the exercises as after a fresh start of the kernel."""
+    if exercises := sys.modules.get("course_utils.exercises"):
+        exercises.forget()

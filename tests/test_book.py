@@ -50,6 +50,7 @@ def course(tmp_path: Path) -> Path:
         cell("code", "s2", "1 < 2", outputs=[shown(image_png=PNG, text_plain="words")]),
         cell("code", "s3", "answer = 2 < 3", **hidden, outputs=[shown(text_plain="the solution passes")]),
         cell("code", "s4", EXPLORE, outputs=[shown(image_png=PNG, text_plain="a 2")]),
+        cell("code", "s7", "formulas", outputs=[shown(text_markdown="| a |\n| --- |\n| $y$ |", text_plain="<Markdown>")]),
         cell("code", "s5", "show", outputs=[shown(text_html=table, text_plain="C13")]),
         cell("markdown", "s6", "% of what?\n\n## Glossary\n\n| a | b |\n| --- | --- |\n| $z$ | $\\sigma'$ |\n\n$$x$$"),
     ]  # fmt: skip
@@ -66,7 +67,10 @@ def course(tmp_path: Path) -> Path:
         text = json.dumps(
             {
                 "cells": cells,
-                "metadata": {"language_info": {"name": "python"}},
+                "metadata": {
+                    "kernelspec": {"name": "python3", "display_name": "Python 3"},
+                    "language_info": {"name": "python"},
+                },
                 "nbformat": 4,
                 "nbformat_minor": 5,
             }
@@ -146,7 +150,7 @@ def test_the_front_page_asks_each_chapters_question(course: Path) -> None:
     ready(course)
     text = (course / "source" / "index.md").read_text(encoding="utf-8")
     assert "- **[00 · Start](00_start_here.ipynb)**: Why $z^{2}$ so?\n" in text
-    assert "[1 cards: 1 holds](claims.md)" in text and "@" not in text
+    assert "[of 1 claims and slips 1 hold](claims.md)" in text and "@" not in text
 
 
 async def nothing(_: object) -> None:
@@ -208,7 +212,7 @@ def test_the_built_pages(course: Path, explorers: Path) -> None:
     assert 'href="https://arxiv.org/abs/1706.02515"' in start
     assert "<p>% of what?</p>" in start, "what is a comment to MyST is text in JupyterLab"
     assert (
-        start.count("<math") == 4
+        start.count("<math") == 5
         and 'display="block"' in start
         and "<mo>&#x02032;</mo>" in start
         and "MathJax" not in start
@@ -221,6 +225,20 @@ def test_the_built_pages(course: Path, explorers: Path) -> None:
     assert index["docnames"].index("05_dead_units") in index["terms"]["die"], (
         "who searches for dying finds it"
     )
+
+
+@theirs
+@pytest.mark.parametrize(("repository", "buttons"), [("ada/why-relu", True), (bootstrap.PLACEHOLDER, False)])
+def test_launch_buttons_once_the_repository_is_named(
+    course: Path, monkeypatch: pytest.MonkeyPatch, repository: str, buttons: bool
+) -> None:
+    pytest.importorskip("myst_nb", reason="the extra book is not installed")
+    monkeypatch.setattr(bootstrap, "read_course", lambda root: (repository, "main"))
+    book.build(course, course / "out")
+    text = (course / "out" / "05_dead_units.html").read_text(encoding="utf-8")
+    path = "ada/why-relu/blob/main/notebooks/05_dead_units.ipynb"
+    assert (f"https://colab.research.google.com/github/{path}" in text) == buttons
+    assert ("https://mybinder.org/" in text) == buttons
 
 
 @theirs

@@ -239,6 +239,17 @@ def test_run_is_train_and_firing() -> None:
         found.dead = None
 
 
+def test_a_run_under_adam_is_judged_on_images_held_back() -> None:
+    train, held_back, designs = few(100), few(60, seed=2), relu(seed=[0, 1], learning_rate=0.01)
+    options = {"depth": 2, "width": 8, "epochs": 2, "batch_size": 50}
+    found = dying.follow(designs, train, few(50, seed=1), **options, optimiser="adam", judge=held_back)
+    net = networks.Networks(designs, 12, 2, 8)
+    training.train(net, train, epochs=2, batch_size=50, order_seed=[0, 1], optimiser="adam")
+    assert torch.equal(found.networks.parameters["hidden"], net.parameters["hidden"])
+    assert found.table.judged.tolist() == training.evaluate(net, held_back)[1].tolist()
+    assert "judged" not in dying.follow(designs, train, few(50), **options).table
+
+
 def test_a_network_with_dead_units_in_every_layer_is_alive_while_one_unit_of_each_is_on() -> None:
     train = few(100)
     net = networks.Networks(relu(seed=[0]), 12, 2, 8)

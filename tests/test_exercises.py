@@ -19,6 +19,7 @@ from torch import Tensor
 
 from course_utils import activations, exercises
 from course_utils.exercises import Exercise, Off, check, function, number, option, tensor
+from course_utils.exercises.answers import choice, compare, kind, letter, share, shown, uses
 
 Z = torch.tensor([-3.0, -0.5, 0.0, 0.25, 4.0], dtype=torch.float64)
 SIGMOID = torch.sigmoid(Z)
@@ -136,12 +137,30 @@ def test_many_numbers_are_not_one(answer: Any) -> None:
     assert off(number, answer) == f"One number is asked for; this has shape {list(answer.shape)}."
 
 
-@pytest.mark.parametrize(
-    "answer", ["", "four", "1/0", "1/2/3", [4], (4,), {}, None, ..., len, object, "1,5", b"x"], ids=repr
-)
+@pytest.mark.parametrize("answer", ["", "four", "1/0", "1/2/3", [4], (4,), {}, len, object, b"x"], ids=repr)
 def test_what_is_no_number(answer: Any) -> None:
     quotes = " Write it without quotation marks." if isinstance(answer, str) else ""
-    assert off(number, answer) == f"One number is asked for; this is a {type(answer).__name__}.{quotes}"
+    called = " Call it, or write the number." if callable(answer) else ""
+    assert off(number, answer) == f"One number is asked for; this is {kind(answer)}.{quotes}{called}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (None, "print(...) shows a value and hands nothing back"),
+        (..., "there is still a ... in it"),
+        ("1,5", "with a point, not a comma: 1.5."),
+        ("−0,37", "not a comma: -0.37."),
+        ((0, 37), "Python reads 0,37 as two numbers: write the point, 0.37."),
+        ("50 %", "Write 0.5 for 50 %"),
+        ("12,5%", "Write 0.125 for 12.5 %"),
+        ("ln(10)", "A formula in quotation marks is not worked out"),
+        ("√2", "A formula in quotation marks is not worked out"),
+        ("2*3", "A formula in quotation marks is not worked out"),
+    ],
+)
+def test_a_number_in_a_form_of_its_own_is_named(answer: Any, word: str) -> None:
+    assert word in off(number, answer)
 
 
 # A tensor
@@ -185,9 +204,7 @@ def test_the_wrong_shape_says_both() -> None:
     ids=["text", "letters", "digits", "gap", "None", "dict", "ragged", "object", "set"],
 )
 def test_what_is_no_tensor(answer: Any) -> None:
-    assert (
-        off(tensor, answer, (2,)) == f"A tensor of numbers is asked for; this is a {type(answer).__name__}."
-    )
+    assert off(tensor, answer, (2,)) == f"A tensor of numbers is asked for; this is {kind(answer)}."
 
 
 @pytest.mark.parametrize("answer", [torch.tensor([1j]), np.array([1 + 0j]), [1j]], ids=repr)
@@ -231,6 +248,10 @@ FORMS: dict[str, Any] = {
     "reversed twice": lambda z: (1 / (1 + np.exp(-np.asarray(z)[::-1])))[::-1],
     "fraction": lambda z: [Fraction(1 / (1 + math.exp(-v))) for v in z.tolist()],
     "series": lambda z: pd.Series(1 / (1 + np.exp(-np.asarray(z)))),
+    "cases with torch": lambda z: torch.sigmoid(z) if z > 0 else 1 - torch.sigmoid(-z),
+    "vectorize that would cut": np.vectorize(lambda v: 1 / (1 + math.exp(-v)) if v > -9 else 0),
+    "float32 alone": lambda z: torch.sigmoid(z @ torch.eye(5)),
+    "item": lambda z: 1 / (1 + math.exp(-z.item())),
 }
 
 
@@ -352,7 +373,116 @@ def test_a_function_that_gives_complex_numbers() -> None:
     "answer", [1, "lambda z: z", SIGMOID, [1.0], np.zeros(5)], ids=lambda a: type(a).__name__
 )
 def test_what_is_no_function(answer: Any) -> None:
-    assert off(function, answer, Z).startswith(f"A function is asked for; this is a {type(answer).__name__}.")
+    assert off(function, answer, Z).startswith(f"A function is asked for; this is {kind(answer)}.")
+
+
+def test_whole_rows_come_as_counts_one_by_one() -> None:
+    def power(base: float, times: int) -> float:
+        product = 1.0
+        for _ in range(times):
+            product *= base
+        return product
+
+    base, times = torch.tensor([0.5, 2.0]), torch.tensor([3.0, 4.0])
+    assert function(power, base.double(), times.double()).tolist() == [0.125, 16]
+    assert function(lambda b, n: torch.full((n,), float(b)).prod(), base, times).tolist() == [0.125, 16]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (lambda z: math.exp(-z) * nosuch(z), "NameError: name 'nosuch' is not defined"),  # type: ignore[name-defined]  # noqa: F821
+        (lambda z: z if z > 0 else math.tanhh(z), "module 'math' has no attribute 'tanhh'"),  # type: ignore[attr-defined]
+        (lambda z: math.exp(z) / 0, "ZeroDivisionError"),
+        (lambda z: exit(), "SystemExit"),
+        (lambda: 1, "takes 0 positional arguments"),
+    ],
+)
+def test_the_error_quoted_is_the_readers_own(answer: Any, error: str) -> None:
+    assert error in off(function, answer, Z)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (6,), (3, 2)])
+def test_a_shape_that_is_asked_for_is_checked(shape: tuple[int, ...]) -> None:
+    table = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(function(lambda h: h, table, shape=(2, 3)), table.double())
+    hint = off(lambda: function(lambda h: h.reshape(shape), table, shape=(2, 3)))
+    assert hint == f"The shape of what comes out should be [2, 3]; it is {list(shape)}."
+
+
+def test_a_table_is_not_taken_apart() -> None:
+    assert "NameError" in off(function, lambda h: nosuch, torch.zeros(2, 2))  # type: ignore[name-defined]  # noqa: F821
+    assert "fails" in off(function, lambda h: math.exp(h), torch.zeros(2, 2))
+
+
+def test_what_a_comparison_says() -> None:
+    x, y = torch.tensor([1.0, 2.0], dtype=torch.float64), torch.tensor([3.0, 5.0], dtype=torch.float64)
+
+    def said(answer: Any) -> str:
+        return off(compare, answer, x / y, {"x": x, "y": y}, {"A product.": x * y}, 1e-3, True)
+
+    compare(lambda a, b: a / b, x / y, {"x": x, "y": y})
+    assert said(lambda a, b: b / a) == "Right but for the order of its arguments: it is called with (x, y)."
+    assert said(lambda a, b: a * b) == "A product."
+    assert said(lambda a, b: 100 * a / b).startswith("These are per cent")
+    assert said(lambda a, b: -a / b) == "The right size, and the wrong sign."
+    assert said(lambda a, b: a / (b - 5)) == "Some of what it gives is not finite."
+    assert (
+        said(lambda a, b: a / b + (a == 2)) == "At x = 2, y = 5 it gives 1.4; it should give less than that."
+    )
+    assert said(lambda a, b: 1.002 * a / b).startswith("Near everywhere, as a simulation")
+    assert said(lambda a, b: 0.5) == "For 2 values of x, y it should give 2 numbers; it gives 1."
+
+
+def test_what_a_function_uses_is_seen() -> None:
+    inner = lambda z: torch.exp(-z)  # noqa: E731
+    assert {"exp"} <= uses(lambda z: 1 / (1 + inner(z)), Z)
+    assert {"sigmoid"} <= uses(torch.nn.Sigmoid(), Z)
+    assert {"exp"} <= uses(lambda z: [math.exp(v) for v in z], Z)
+    assert {"expit"} <= uses(torch.special.expit, Z)
+    assert not {"exp", "sigmoid"} & uses(lambda z: torch.tanh(z / 2) / 2 + 0.5, Z)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"), [(50, "write 0.5 for 50 %"), (101, "this is 101"), (-0.1, "-0.1")]
+)
+def test_a_share_lies_between_0_and_1(answer: float, word: str) -> None:
+    assert share(0.5) == 0.5 and share(1) == 1
+    assert word in off(share, answer)
+
+
+def test_kinds_have_their_article() -> None:
+    assert [kind(value) for value in (1, "x", np.zeros(1), object())] == [
+        "an int",
+        "a str",
+        "a ndarray",
+        "an object",
+    ]
+
+
+def test_nothing_shown_names_a_place_in_memory() -> None:
+    assert shown(object()) == "<object object>" and shown(Strange()).endswith("Strange object>")
+    assert len(shown("a" * 500)) == 60 and shown([1]) == "[1]"
+
+
+# A letter, and a design
+
+
+def test_the_letter_left_out_is_right() -> None:
+    verify = letter(a="No: a.", c="No: c.")
+    verify(" B ")
+    assert off(verify, "c") == "No: c." and off(verify, "d") == "Answer with one letter: a, b, c."
+
+
+def test_a_design_is_judged_part_by_part() -> None:
+    verify = choice({"arms": {"two": "", "one": "nothing beside it."}, "seeds": {"5": "", "1": "luck."}})
+    verify({"arms": "two", "seeds": "5"})
+    assert off(verify, {"arms": "one", "seeds": "5"}) == "arms: nothing beside it."
+    assert off(verify, {"arms": "one", "seeds": "1"}).endswith("(1 more part spoils it, too.)")
+    assert "lacks its seeds: one of 5, 1" in off(verify, {"arms": "two"})
+    assert "lacks its seeds" in off(verify, {"arms": "two", "seeds": ...})
+    assert "seeds is one of 5, 1; not '9'" in off(verify, {"arms": "two", "seeds": "9"})
+    assert "no part 'x'" in off(verify, {"x": 1}) and "this is a str" in off(verify, "two")
 
 
 # An option
@@ -363,7 +493,7 @@ def test_an_option_in_any_form(answer: str) -> None:
     assert option(answer, "abcd") == "b"
 
 
-@pytest.mark.parametrize("answer", ["", "e", "ab", "abcd", "b or c", 2, None, ["b"], b"b", "()"], ids=repr)
+@pytest.mark.parametrize("answer", ["", "e", "ab", "abcd", "b or c", 2, ["b"], b"b", "()"], ids=repr)
 def test_what_is_no_option(answer: Any) -> None:
     assert off(option, answer, "abcd") == "Answer with one letter: a, b, c, d."
 
@@ -386,6 +516,8 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
     module.EXERCISES = {  # type: ignore[attr-defined]
         "77.1": Exercise(half, "A half."),
         "77.2": Exercise(careless, "As wished."),
+        "77.3": Exercise(half, "A half.", "Think of two.", "Set 2x equal to 1."),
+        "77.4": Exercise(lambda f: compare(f, Z**2, {"z": Z}), "A square.", "Twice.", "z times z."),
     }
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
@@ -398,7 +530,10 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> None:
         (0.4, "77.1: not yet. Take half."),
         ("x", "77.1: not yet. One number is asked for; this is a str. Write it without quotation marks."),
         (..., "77.1: not answered yet"),
-        (None, "77.1: not answered yet"),
+        (
+            None,
+            "77.1: not yet. This is None: print(...) shows a value and hands nothing back. Leave print away.",
+        ),
     ],
 )
 def test_one_line_for_each_answer(
@@ -415,6 +550,79 @@ def test_an_answer_nobody_thought_of_does_not_stop_the_notebook(
     assert capsys.readouterr().out == "77.2: not yet. The check cannot read this answer (AttributeError).\n"
 
 
+def replies(capsys: pytest.CaptureFixture[str], number: str, *answers: Any, hint: int = 1) -> list[str]:
+    for answer in answers:
+        check(number, answer, hint)
+    return [line.removeprefix(f"{number}: ") for line in capsys.readouterr().out.splitlines()]
+
+
+def test_more_is_said_with_each_try(invented: None, capsys: pytest.CaptureFixture[str]) -> None:
+    idea, setup = " Idea: Think of two.", " Set-up: Set 2x equal to 1."
+    off = "not yet. Take half."
+    assert replies(capsys, "77.3", 3, 4, 5, 6) == [off, off + idea, off + setup, off + setup]
+    assert replies(capsys, "77.3", 3, 4, 3) == [off, off + idea, off]  # the same answer, the same words
+    assert replies(capsys, "77.3", ..., 5) == ["not answered yet", off]  # afresh
+    assert replies(capsys, "77.3", {"arms": ..., "seeds": ...}) == ["not answered yet"]
+    assert replies(capsys, "77.1", 3, 4, 5) == [off] * 3
+
+
+def test_a_hint_may_be_asked_for(invented: None, capsys: pytest.CaptureFixture[str]) -> None:
+    idea, setup = " Idea: Think of two.", " Set-up: Set 2x equal to 1."
+    assert replies(capsys, "77.3", ..., 3, hint=2) == [
+        "not answered yet" + idea,
+        "not yet. Take half." + idea,
+    ]
+    assert replies(capsys, "77.3", ..., 3, hint=3) == [
+        "not answered yet" + idea,
+        "not yet. Take half." + setup,
+    ]
+    assert replies(capsys, "77.3", 0.5, hint=3) == ["right. A half."]
+    for wrong in (0, 4, "2", True):
+        with pytest.raises(ValueError, match="hint must be a whole number from 1 to 3"):
+            check("77.3", 3, wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("number", "answers"),
+    [("77.3", [0, 1, -1, "1", 0.0, "a", [], None]), ("77.4", [lambda z: 0, lambda z: z, lambda z: 1.0, 3])],
+)
+def test_what_is_thrown_away_buys_nothing(
+    invented: None, capsys: pytest.CaptureFixture[str], number: str, answers: list[Any]
+) -> None:
+    said = replies(capsys, number, *answers, *answers)
+    assert all(line.startswith("not yet. ") for line in said)
+    assert not any("Idea" in line or "Set-up" in line for line in said)
+    assert not any("Set-up" in line for line in replies(capsys, number, *answers, hint=3))
+    assert (
+        "Idea" not in replies(capsys, number, 3 if number == "77.3" else lambda z: z + 1)[0]
+    )  # the first try
+
+
+def test_tries_of_one_exercise_are_not_those_of_another(
+    invented: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies(capsys, "77.4", lambda z: z + 1, lambda z: z + 2)
+    assert replies(capsys, "77.3", 3) == ["not yet. Take half."]
+    said = replies(
+        capsys, "77.4", lambda z: z + 1, lambda z: z + 3
+    )  # typed again, the first is the first still
+    assert "Idea" not in said[0] and "Set-up" in said[1]
+
+
+def test_one_line_without_addresses_whatever_a_function_prints_or_says(
+    invented: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def loud(z: Any) -> Any:
+        print("debugging")
+        raise ValueError(f"two\nlines of {object()}")
+
+    def bare(z: Any) -> Any:
+        raise ValueError(object())
+
+    said = replies(capsys, "77.4", loud, bare)
+    assert len(said) == 2 and not any("0x" in line or "debugging" in line for line in said)
+
+
 def test_an_interrupt_gets_through(invented: None) -> None:
     class Slow:
         def __float__(self) -> float:
@@ -424,7 +632,7 @@ def test_an_interrupt_gets_through(invented: None) -> None:
         check("77.1", Slow())
 
 
-@pytest.mark.parametrize("name", ["77.3", "77", "77.", "077.1", "77.1 "])
+@pytest.mark.parametrize("name", ["77.5", "77", "77.", "077.1", "77.1 "])
 def test_an_unknown_exercise_lists_the_known(invented: None, name: str) -> None:
     with pytest.raises(ValueError, match=rf"no exercise '{name}'; this notebook has 77\.1, 77\.2"):
         check(name, 1)
@@ -470,7 +678,7 @@ def test_a_missing_package_is_not_taken_for_a_missing_notebook(monkeypatch: pyte
         exercises.exercises("01")
 
 
-KNOWN = [name for book in ("00", "01", "02") for name in exercises.exercises(book)]
+KNOWN = [name for book in range(10) for name in exercises.exercises(f"{book:02d}")]
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -68,7 +68,9 @@ def profile(place: int) -> Figure:
 
 def shaded(place: int) -> Figure:
     z = torch.linspace(-12, 12, 300, dtype=torch.float64)
-    return nb04.explored(z, torch.exp(-z.square() / place), z < place - 2, NAMES[place % 4], f"{place} %")
+    return nb04.explored(
+        z, torch.exp(-z.square() / place), z < place - 2, NAMES[place % 4], f"{place} %", "how"
+    )
 
 
 def cells(place: int) -> Figure:
@@ -76,7 +78,16 @@ def cells(place: int) -> Figure:
     dead[0, 3] = torch.nan
     row, column = place % 6, place % 4
     at, rates = [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0], [0.05, 0.1, 0.2, 0.4]
-    return nb05.explored(at, rates, dead, 1 - dead, (row, column), tensor(place, 4, 64).sub(0.2).clamp(min=0))
+    return nb05.explored(
+        at,
+        rates,
+        dead,
+        1 - dead,
+        (row, column),
+        tensor(place, 4, 64).sub(0.2).clamp(min=0),
+        f"{place} %",
+        "how",
+    )
 
 
 def normed(place: int) -> Figure:

@@ -768,70 +768,56 @@ def nb03_explored__blown_up() -> Figure:
 @drawing
 def nb04_patterns() -> Figure:
     h = wave(6, 5, low=-0.5, high=0.8)
-    return nb04.patterns({"sigmoid": torch.sigmoid(h), "ReLU": h.relu()})
+    return nb04.patterns({"sigmoid": torch.sigmoid(h), "ReLU": h.relu()}, "A finding", "how")
 
 
 @drawing
 def nb04_at_init() -> Figure:
-    return nb04.at_init(wave(7, 4, low=0.4, high=0.6), line(0.02, 0.08, 4))
+    return nb04.at_init(wave(7, 4, low=0.4, high=0.6), line(0.02, 0.08, 4), "A finding", "how")
 
 
 @drawing
 def nb04_shifted() -> Figure:
-    return nb04.shifted(line(-2, 2, 9), line(0.95, 0.05, 9), [-1, 0.5], wave(2, 3))
+    return nb04.shifted(line(-2, 2, 9), line(0.95, 0.05, 9), [-1, 0.5], wave(2, 3), "A finding", "how")
 
 
 @drawing
 def nb04_after_training() -> Figure:
     zeros = {1: wave(3, 2), 3: wave(3, 2, start=2)}
     zeros[3][2, 1] = zeros[1][1] = NAN
-    return nb04.after_training([0.01, 0.05, 0.2], zeros, {1: wave(3, 2, high=0.3), 3: wave(3, 2, high=0.2)})
+    return nb04.after_training(
+        [0.01, 0.05, 0.2], zeros, {1: wave(3, 2, high=0.3), 3: wave(3, 2, high=0.2)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb04_during_training() -> Figure:
     return nb04.during_training(
-        {"ReLU": wave(4, 3, low=0.4), "L1": wave(4, 3, low=0.42), "L2": wave(4, 3, low=0.7)}
+        {"ReLU": wave(4, 3, low=0.4), "L1": wave(4, 3, low=0.42), "L2": wave(4, 3, low=0.7)},
+        "A finding",
+        "how",
     )
 
 
 @drawing
 def nb04_during_training__one() -> Figure:
-    return nb04.during_training({"ReLU": wave(4, 3, low=0.4)})
+    return nb04.during_training({"ReLU": wave(4, 3, low=0.4)}, "A finding", "how")
 
 
 @drawing
 def nb04_firing() -> Figure:
     on = wave(16, low=0.03, high=0.97)
-    return nb04.firing({"a": on, "b": torch.where(on > 0.4, on, 0.0)})
-
-
-PENALTIES = [0, 1e-5, 3e-5, 1e-4, 2e-4]
+    return nb04.firing({"a": on, "b": torch.where(on > 0.4, on, 0.0)}, "A finding", "how")
 
 
 @drawing
 def nb04_accuracy() -> Figure:
-    rows = [
-        (l1, rate, 0.4 + 2e3 * l1 + 0.5 * rate + 0.01 * seed, 0.85 - 600 * l1 - 0.02 * seed - rate / 10)
-        for l1 in PENALTIES
-        for rate in (0.05, 0.1)
-        for seed in range(2)
-    ]
-    table = pd.DataFrame(rows, columns=["l1", "learning_rate", "zeros", "test_accuracy"])
-    dense = pd.DataFrame(
-        [("sigmoid", 0.80), ("sigmoid", 0.83), ("tanh", 0.84), ("tanh", 0.87)],
-        columns=["activation", "test_accuracy"],
-    )
-    return nb04.accuracy(table, dict(zip(PENALTIES, (0.1, 0.05, 0.05, 0.1, 0.05), strict=True)), dense)
-
-
-@drawing
-def nb04_accuracy__low() -> Figure:
-    rows = [(l1, 0.1, 0.5, 0.01) for l1 in PENALTIES]
-    table = pd.DataFrame(rows, columns=["l1", "learning_rate", "zeros", "test_accuracy"])
-    return nb04.accuracy(
-        table, dict.fromkeys(PENALTIES, 0.1), pd.DataFrame({"activation": ["gelu"], "test_accuracy": [0.9]})
-    )
+    sparse = {
+        arm: (wave(3, low=low, high=low + 0.1), wave(3, low=0.9 - low, high=1 - low))
+        for arm, low in {"ReLU": 0.4, "ReLU, L1 0.1": 0.6, "9 kept": 0.75}.items()
+    }
+    dense = {"tanh": wave(2, low=0.7, high=0.8), "a straight line": wave(2, low=0.6, high=0.7)}
+    return nb04.accuracy(sparse, dense, "A finding", "how")
 
 
 def speeds(low: float, high: float) -> pd.DataFrame:
@@ -847,13 +833,15 @@ def nb04_race() -> Figure:
     panels = {"batch 1": speeds(0.0, 0.9), "batch 256": speeds(0.5, 0.99), "batch 64": speeds(0.51, 0.79)}
     even = {"CSR": 0.7, "CSR + conversion": 0.9, "gather": 0.95}
     all_even = {"batch 1": even, "batch 256": even | {"CSR": 0.5}, "batch 64": even}
-    return nb04.race(panels, all_even, (0.55, 0.65), [(0.6, 1.2), (0.7, 1.5)])
+    return nb04.race(panels, all_even, (0.55, 0.65), "A finding", "how", [(0.6, 1.2), (0.7, 1.5)])
 
 
 @drawing
 def nb04_race__no_layer() -> Figure:
     even = dict.fromkeys(nb04.WAYS, 0.7)
-    return nb04.race({"a": speeds(0.2, 0.9), "b": speeds(0.3, 0.8)}, {"a": even, "b": even}, (0.5, 0.6))
+    return nb04.race(
+        {"a": speeds(0.2, 0.9), "b": speeds(0.3, 0.8)}, {"a": even, "b": even}, (0.5, 0.6), "A finding", "how"
+    )
 
 
 @drawing
@@ -864,13 +852,13 @@ def nb04_brain() -> Figure:
         "cortex, bounded": (0.01, 0.1, "cortex"),
         "paper": (0.002, 0.5, "paper"),
     }
-    return nb04.brain(rows)
+    return nb04.brain(rows, "A finding", "how")
 
 
 @drawing
 def nb04_explored() -> Figure:
     z = line(-4, 4, 33)
-    return nb04.explored(z, bell(z) / 2.5, z <= -0.5, "relu", "A share")
+    return nb04.explored(z, bell(z) / 2.5, z <= -0.5, "relu", "A share", "how")
 
 
 def units(depth: int = 4, width: int = 8) -> Tensor:
@@ -879,13 +867,13 @@ def units(depth: int = 4, width: int = 8) -> Tensor:
 
 @drawing
 def nb05_opening() -> Figure:
-    return nb05.opening({"default": units(), "He": wave(4, 8)})
+    return nb05.opening({"default": units(), "He": wave(4, 8)}, "A finding", "how")
 
 
 @drawing
 def nb05_gates() -> Figure:
     on = wave(6, 5) > 0.5
-    return nb05.gates({"a": on, "b": on & (torch.arange(5) > 1)})
+    return nb05.gates({"a": on, "b": on & (torch.arange(5) > 1)}, "A finding", "how")
 
 
 def law(depth: int, count: int = 8) -> list[float]:
@@ -899,7 +887,7 @@ def born(*depths: int) -> Figure:
     found[depths[0]][2] = (0.0, 0.0, 0.01)
     found[depths[1]][2] = (0.01, 0.0, 0.05)
     constant = [(0.9, 0.8, 1.0), (0.05, 0.0, 0.4), (0.0, 0.0, 0.1)]
-    return nb05.born_dead([1, 3, 5], {d: law(d) for d in depths}, found, constant)
+    return nb05.born_dead([1, 3, 5], {d: law(d) for d in depths}, found, constant, "A finding", "how")
 
 
 @drawing
@@ -915,25 +903,28 @@ def nb05_born_dead__three() -> Figure:
 @drawing
 def nb05_by_layer() -> Figure:
     names = ("PyTorch's default", "weights × √6", "biases × 0", "batch norm")
-    return nb05.by_layer({name: wave(2, 5, high=0.5, start=i) for i, name in enumerate(names)})
+    return nb05.by_layer(
+        {name: wave(2, 5, high=0.5, start=i) for i, name in enumerate(names)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb05_by_images_and_depth() -> Figure:
     shares = {"PyTorch's default": wave(3, 2), "biases × 0": wave(3, 2, high=0.3)}
     deeper = {"PyTorch's default": wave(2, 3), "biases × 0": wave(2, 3, high=0.3)}
-    return nb05.by_images_and_depth([10, 100, 2000], shares, [5, 20], deeper)
+    return nb05.by_images_and_depth([10, 100, 2000], shares, [5, 20], deeper, "A finding", "how")
 
 
 @drawing
 def nb05_by_bias() -> Figure:
     rows = [
-        (arm, bias, 0.1 * place - bias / 8 + 0.02 * seed, 0.8 + bias / 5 - 0.03 * seed)
-        for place, arm in enumerate(("ReLU", "leaky 0.01", "ELU"))
+        (arm, bias, 0.8 + bias / 5 - 0.03 * seed - place / 9)
+        for place, arm in enumerate(("ReLU", "leaky ReLU, leak 0.3", "ELU"))
         for bias in (-1.0, -2.0)
         for seed in range(2)
     ]
-    return nb05.by_bias(pd.DataFrame(rows, columns=["arm", "bias", "off_side", "accuracy"]))
+    table = pd.DataFrame(rows, columns=["arm", "bias", "accuracy"])
+    return nb05.by_bias({"80 steps": table, "800 steps": table[table.arm == "ReLU"]}, "A finding", "how")
 
 
 def fates() -> pd.DataFrame:
@@ -960,7 +951,7 @@ def fates() -> pd.DataFrame:
 
 @drawing
 def nb05_rates() -> Figure:
-    return nb05.rates(fates())
+    return nb05.rates(fates(), 2.0, "A finding", "how")
 
 
 @drawing
@@ -970,7 +961,9 @@ def nb05_rates__many() -> Figure:
         for m in (0.0, 0.3, 0.5, 0.7, 0.8, 0.9)
         for rate in (0.1, 0.2, 0.4)
     ]
-    return nb05.rates(pd.DataFrame(rows, columns=["momentum", "learning_rate", "dead", "fate"]))
+    return nb05.rates(
+        pd.DataFrame(rows, columns=["momentum", "learning_rate", "dead", "fate"]), 2.0, "A finding", "how"
+    )
 
 
 @drawing
@@ -983,18 +976,26 @@ def nb05_cures() -> Figure:
         for seed in range(3)
         for gone in [rate > 0.3 and seed < place]
     ]  # fmt: skip
-    return nb05.cures(pd.DataFrame(rows, columns=["arm", "learning_rate", "off_side", "accuracy", "fate"]))
+    return nb05.cures(
+        pd.DataFrame(rows, columns=["arm", "learning_rate", "off_side", "accuracy", "fate"]),
+        "A finding",
+        "how",
+    )
 
 
 @drawing
 def nb05_turnover() -> Figure:
     panels = {"momentum 0": ([30, 12, 5], [0, 4, 3]), "momentum 0.9": ([50, 40, 9], [2, 8, 9])}
-    return nb05.turnover({name: (torch.tensor(a), torch.tensor(b)) for name, (a, b) in panels.items()})
+    return nb05.turnover(
+        {name: (torch.tensor(a), torch.tensor(b)) for name, (a, b) in panels.items()}, "A finding", "how"
+    )
 
 
 def cells(row: int, column: int, on: Tensor) -> Figure:
     dead = torch.tensor([[0.1, 0.6, 0.05], [0.3, NAN, 0.5]], dtype=torch.float64)
-    return nb05.explored([-1.5, 0.0], [0.1, 0.4, 0.8], dead, 0.9 - dead, (row, column), on)
+    return nb05.explored(
+        [-1.5, 0.0], [0.1, 0.4, 0.8], dead, 0.9 - dead, (row, column), on, "A finding", "how"
+    )
 
 
 @drawing
@@ -1015,33 +1016,50 @@ def curve06(name: str, solid: bool, values: Tensor) -> nb06.Curve:
 def nb06_training() -> Figure:
     ends = (("relu", True, 1.5), ("relu", False, 2.3), ("sigmoid", True, 1.45))
     return nb06.training(
-        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends], 25
+        [curve06(n, s, line(2.4, e, 6)[:, None] + wave(6, 3, high=0.2)) for n, s, e in ends],
+        25,
+        "Loss falls",
+        "how",
     )
 
 
 @drawing
 def nb06_training__one() -> Figure:
-    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50)
+    return nb06.training([curve06("tanh", True, 1.2 + wave(3, 2))], 50, "One", "")
 
 
 @drawing
 def nb06_against_depth() -> Figure:
     highs = (("relu", True, 0.8), ("relu", False, 0.7), ("sigmoid", True, 0.81))
     return nb06.against_depth(
-        [2, 8, 30], [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs]
+        [2, 8, 30],
+        [curve06(n, s, wave(3, 2, low=high - 0.1, high=high)) for n, s, high in highs],
+        "Depth",
+        "two\nlines",
     )
+
+
+@drawing
+def nb06_against_steps() -> Figure:
+    ends = (("relu", True, 0.5), ("relu", False, 0.6), ("sigmoid", True, 0.8))
+    curves = [curve06(n, s, line(0.3, e, 3)[:, None] + wave(3, 2, high=0.1)) for n, s, e in ends]
+    panels, lines = (
+        {"SGD": curves, "Adam": curves[::2]},
+        {"SGD": line(0.7, 0.8, 3), "Adam": line(0.6, 0.7, 3)},
+    )
+    return nb06.against_steps([90, 180, 270], panels, lines, "Steps", "how")
 
 
 @drawing
 def nb06_growth() -> Figure:
     factors = {"relu": 1.2, "sigmoid": 1.06, "tanh": 1.05}
     curves = [curve06(name, True, around(falling(factor))) for name, factor in factors.items()]
-    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()})
+    return nb06.growth(curves, {name: falling(factor) for name, factor in factors.items()}, "Growth", "how")
 
 
 @drawing
 def nb06_growth__one() -> Figure:
-    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)})
+    return nb06.growth([curve06("gelu", True, around(falling(1.1, 6)))], {"gelu": falling(1.1, 6)}, "One", "")
 
 
 @drawing
@@ -1051,53 +1069,57 @@ def nb06_against_growth() -> Figure:
             nb06.Point("ReLU", "relu", False, 1.21, wave(3, low=0.1, high=0.2)),
             nb06.Point("σ", "sigmoid", False, 1.07, wave(3, low=0.6, high=0.7)),
             nb06.Point("σ, changed", activations.get("sigmoid"), True, 1.2, wave(3, low=0.12, high=0.22)),
-        ]
+        ],
+        "Against growth",
+        "how",
     )
 
 
 @drawing
 def nb06_apart() -> Figure:
     ends = (("relu", True, 1.3), ("relu", False, 1.1), ("sigmoid", True, 1.11))
-    return nb06.apart([curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01)
+    return nb06.apart(
+        [curve06(n, s, 0.01 * around(falling(f).flip(0))) for n, s, f in ends], 0.01, "Apart", "how"
+    )
 
 
 @drawing
 def nb06_apart__one() -> Figure:
-    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01)
+    return nb06.apart([curve06("tanh", False, 0.01 * around(falling(1.2).flip(0)))], 0.01, "One", "")
 
 
 @drawing
 def nb06_remedies() -> Figure:
     names = ("plain", "batch norm", "layer norm", "residual", "ReLU")
     rows = {n: ("relu" if n == "ReLU" else "sigmoid", wave(3, start=i)) for i, n in enumerate(names)}
-    return nb06.remedies(rows)
+    return nb06.remedies(rows, "Remedies", "how")
 
 
 @drawing
 def nb06_dead() -> Figure:
-    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05))
+    return nb06.dead(["rate 0.1", "rate 0.4"], wave(2, 3), wave(2, 3, low=0, high=0.05), "Dead", "how")
 
 
 @drawing
 def nb06_explored() -> Figure:
-    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory")
+    return nb06.explored(around(falling(1.2)), falling(1.2), "relu", "With theory", "how")
 
 
 @drawing
 def nb06_explored__shrunk() -> Figure:
-    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk")
+    return nb06.explored(around(falling(0.2, 12)), falling(0.2, 12), "gelu", "Shrunk", "how")
 
 
 @drawing
 def nb06_explored__without_theory() -> Figure:
     measured = around(falling(0.1, 18))
     measured[0] = 0
-    return nb06.explored(measured, None, "sigmoid", "Without")
+    return nb06.explored(measured, None, "sigmoid", "Without", "how")
 
 
 @drawing
 def nb06_explored__blown_up() -> Figure:
-    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up")
+    return nb06.explored(around(falling(5.0)), falling(7.0), "tanh", "Blown up", "how")
 
 
 GAINS, RATES = [0.25, 0.5, 1.0, 2.0, 4.0], [0.001, 0.01, 0.1, 1.0]
@@ -1138,16 +1160,16 @@ def nb07_by_depth() -> Figure:
         "σ": {2: [210.0, INF, 180.0], 4: [INF, INF, 290.0], 8: [INF, INF, INF]},
         "σ(4z)": {2: [90.0, 100.0, 120.0], 4: [INF, 150.0, 170.0], 8: [260.0, 190.0, INF]},
     }
-    return nb07.by_depth(steps, ARMS07, 300, 0.7)
+    return nb07.by_depth(steps, ARMS07, 300, "A finding", "how", ("softmax regression", 40.0))
 
 
 @drawing
 def nb07_against_theory() -> Figure:
     rows = [
-        ("ReLU", "relu", 2, 1.0, 50.0), ("ReLU, 0.35", "relu", 4, 0.02, 200.0), ("tanh", "tanh", 4, 0.5, 60.0),
-        ("σ(4z)", "sigmoid", 8, 0.2, 150.0), ("σ", "sigmoid", 8, 1e-4, INF), ("GELU", "gelu", 2, 0.6, 55.0),
+        ("ReLU", "relu", 2, 1.0, 50.0, False), ("ReLU", "relu", 4, 0.02, 200.0, True), ("tanh", "tanh", 4, 0.5, 60.0, False),
+        ("σ(4z)", "sigmoid", 8, 0.2, 150.0, False), ("σ", "sigmoid", 8, 1e-4, INF, False), ("GELU", "gelu", 2, 0.6, 55.0, False),
     ]  # fmt: skip
-    return nb07.against_theory(rows, 300)
+    return nb07.against_theory(rows, 300, "A finding", "how")
 
 
 @drawing
@@ -1155,14 +1177,29 @@ def nb07_curves() -> Figure:
     falls = {
         name: line(2.3, 0.5 + 0.2 * i, 12)[:, None] + wave(12, 3, high=0.3) for i, name in enumerate(ARMS07)
     }
-    return nb07.curves({"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}}, ARMS07, 0.7, 4)
+    return nb07.curves(
+        {"old": falls, "new": {"ReLU": falls["ReLU"], "σ(4z)": falls["tanh"]}},
+        ARMS07,
+        0.7,
+        4,
+        "A finding",
+        "how",
+    )
+
+
+@drawing
+def nb07_ends() -> Figure:
+    rows = [("ReLU", "relu", [90.0, 110.0], [0.83, 0.85]), ("σ", "sigmoid", [400.0, INF], [0.79, 0.7])]
+    return nb07.ends(
+        [*rows, ("none", "identity", [INF, INF], [0.1, 0.1])], "A finding", "how", "steps to a loss"
+    )
 
 
 @drawing
 def nb07_by_gain() -> Figure:
     steps = {"relu": [INF, 90.0, 40.0, 55.0, INF], "tanh": [INF, 60.0, 35.0, 30.0, 45.0]}
     tensors = {name: torch.tensor(row, dtype=torch.float64) for name, row in steps.items()}
-    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, 1.0)
+    return nb07.by_gain(GAINS, tensors, {"PyTorch": 0.577, "He": 1.414}, "A finding", "how")
 
 
 @drawing
@@ -1172,7 +1209,7 @@ def nb07_shares() -> Figure:
         "all gains": [(20, 80, (0.17, 0.36)), (44, 80, (0.44, 0.65)), (10, 80, (0.07, 0.21))],
         "usual gains": [(12, 30, (0.25, 0.58)), (18, 30, (0.42, 0.75)), (3, 30, (0.03, 0.26))],
     }
-    return nb07.shares(rows, values)
+    return nb07.shares(rows, values, "A finding", "how")
 
 
 @drawing
@@ -1190,12 +1227,14 @@ def nb07_explored__diverged() -> Figure:
 
 @drawing
 def nb08_hook() -> Figure:
-    return nb08.hook({"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A machine with two cores")
+    return nb08.hook(
+        {"forward": 4.56, "backward": 0.91, "a whole step": 1.07}, "A finding", "A machine with two cores"
+    )
 
 
 @drawing
 def nb08_hook__all_quick() -> Figure:
-    return nb08.hook({"forward": 0.82}, "A machine")
+    return nb08.hook({"forward": 0.82}, "A finding", "A machine")
 
 
 def element_times(*names: str) -> pd.DataFrame:
@@ -1210,7 +1249,7 @@ def element_times(*names: str) -> pd.DataFrame:
 @drawing
 def nb08_per_element() -> Figure:
     caches = {"L1": 32 * 1024, "L2": 2**20, "L3": 36 * 10**6, "first": 16_000, "huge": 2**40}
-    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches)
+    return nb08.per_element(element_times("relu", "sigmoid", "tanh", "gelu"), caches, "A finding", "how")
 
 
 def step_times() -> pd.DataFrame:
@@ -1224,17 +1263,21 @@ def step_times() -> pd.DataFrame:
 
 @drawing
 def nb08_shares() -> Figure:
-    return nb08.shares(step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]})
+    return nb08.shares(
+        step_times(), {"relu": [0.04, 0.012, 0.0021], "sigmoid": [0.06, 0.02, 0.006]}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept() -> Figure:
-    return nb08.kept({"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)})
+    return nb08.kept(
+        {"relu": (4, 4), "sigmoid": (4, 4), "leaky_relu": (4, 8), "gelu": (4, 8)}, "A finding", "how"
+    )
 
 
 @drawing
 def nb08_kept__nothing_extra() -> Figure:
-    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)})
+    return nb08.kept({"relu": (4, 4), "tanh": (4, 4)}, "A finding", "how")
 
 
 @drawing
@@ -1243,7 +1286,7 @@ def nb08_sparse() -> Figure:
         [(0.5, 1.0, 3.0, 1.0), (0.7, 1.1, 1.5, 0.5), (0.9, 1.0, 0.5, 0.2)],
         columns=["zeros", "dense", "csr", "conversion"],
     )
-    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62])
+    return nb08.sparse(table, [0.33, 0.6, 2.0], 0.5, [0.66, 0.71, 0.62], "A finding", "how")
 
 
 @drawing
@@ -1348,12 +1391,10 @@ def test_the_file_is_what_would_be_written(stored: dict[str, Plain]) -> None:
     "draw",
     [
         lambda: nb02.gates(wave(2, 9), wave(3, 9), "A finding"),
-        lambda: nb04.accuracy(pd.DataFrame({"l1": [0], "learning_rate": [0.1], "zeros": [0.5], "test_accuracy": [0.8]}),
-                              {0: 0.1}, pd.DataFrame({"activation": ["gelu"], "test_accuracy": [0.9]})),
-        lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}),
-        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}),
+        lambda: nb05.by_images_and_depth([1], {"a": wave(1, 2)}, [5], {"a": wave(1, 2)}, "A finding", "how"),
+        lambda: nb07.shares([("ReLU", "relu", False)], {"a": [(1, 2, (0.1, 0.9))] * 2, "b": [(1, 2, (0.1, 0.9))]}, "", ""),
     ],
-    ids=["gates", "accuracy", "by_images_and_depth", "shares"],
+    ids=["gates", "by_images_and_depth", "shares"],
 )  # fmt: skip
 def test_nothing_is_left_out_in_silence(draw: Callable[[], Figure]) -> None:
     with pytest.raises(ValueError, match=r"zip\(\) argument"):

@@ -26,14 +26,15 @@ WRONG = [
     ("0.2", "e", "one letter: a, b, c, d."),
     ("0.3", math.e, "minus"), ("0.3", math.e + 0.019, "minus"), ("0.3", 3.2, "write 0.032"), ("0.3", 0.1, "ln 10"),
     ("0.3", 0.5, "ln 2"), ("0.3", 0.2, "Solve"), ("0.3", 0.6, "Solve"), ("0.3", 37, "write 0.37 for 37 %"),
-    ("0.3", 100, "write 1 for 100 %"), ("0.3", 101, "at most 1; this is 101"), ("0.3", 1, "Solve"),
+    ("0.3", 100, "write 1 for 100 %"), ("0.3", 101, "at most 1; this is 101"), ("0.3", 1, "which probability has the loss 1?"),
+    ("0.3", 0.632, "all the other classes"), ("0.1", 0.9, "missing"),
     ("0.3", math.exp(-1) + 0.006, "Solve"), ("0.3", "x", "number"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("number", "answer"), RIGHT)
 def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixture[str]) -> None:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     assert "right." in capsys.readouterr().out
 
 
@@ -41,7 +42,7 @@ def test_right_answers(number: str, answer: object, capsys: pytest.CaptureFixtur
 def test_wrong_answers_are_told_what_is_off(
     number: str, answer: object, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     said = capsys.readouterr().out
     assert "not yet." in said and hint in said
 

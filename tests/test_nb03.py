@@ -14,27 +14,28 @@ from course_utils.figures import nb03
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
 RIGHT = [
-    ("3.1", "c"), ("3.1", "C "),
+    ("3.1", "d"), ("3.1", "D "),
     ("3.2", 2), ("3.2", torch.tensor(2.0)), ("3.2", "2"),
-    ("3.3", "(b)"),
+    ("3.3", "(a)"),
     ("3.4", 4), ("3.4", "4"),
     ("3.5", 0.7071), ("3.5", math.sqrt(0.5)),
     ("3.6", math.sqrt(2)), ("3.6", 1.45),
 ]  # fmt: skip
 WRONG = [
-    ("3.1", "a", "weights"), ("3.1", "b", "half"), ("3.1", "d", "√⅓"), ("3.1", "z", "one letter: a, b, c, d."),
-    ("3.2", 1, "linear"), ("3.2", 0.5, "half"), ("3.2", 1.4142, "square"), ("3.2", 7, "share"), ("3.2", 1.5, "share"),
+    ("3.1", "a", "weights"), ("3.1", "b", "half"), ("3.1", "c", "√⅓"), ("3.1", "z", "one letter: a, b, c, d."),
+    ("3.2", 1, "linear"), ("3.2", 1.9989, "a simulation"), ("3.2", "1,99", "1.99"), ("3.4", 16, "fan_in"),
+    ("3.4", 8, "square of the mean"), ("3.2", 0.5, "half"), ("3.2", 1.4142, "square"), ("3.2", 7, "share"), ("3.2", 1.5, "share"),
     ("3.2", 2.3, "share"), ("3.2", 2.5, "share"), ("3.2", 0.8, "share"),
-    ("3.3", "e", "one letter: a, b, c, d."), ("3.3", "a", "bound"), ("3.3", "c", "nothing of this size"), ("3.3", "d", "same"),
+    ("3.3", "e", "one letter: a, b, c, d."), ("3.3", "b", "bound"), ("3.3", "c", "nothing of this size"), ("3.3", "d", "same"),
     ("3.4", 0.7, "each of variance"), ("3.4", 1.5, "each of variance"), ("3.4", 2.5, "each of variance"),
     ("3.4", 4.5, "each of variance"), ("3.4", 5, "each of variance"), ("3.4", 0.25, "gain"), ("3.4", 1, "square"),
     ("3.4", 2, "standard deviation"), ("3.4", 9, "each of variance"), ("3.4", 5.86, "whole variance"),
-    ("3.5", 1.5, "You have 1.5."), ("3.5", 1.2, "gain × slope"), ("3.5", 0.125, "square"), ("3.5", 0.73, "gain × slope"),
+    ("3.5", 1.5, "too large"), ("3.5", 1.2, "gain × slope"), ("3.5", 0.125, "square"), ("3.5", 0.73, "gain × slope"),
     ("3.5", 0.6, "gain × slope"), ("3.5", 0.9, "gain × slope"), ("3.5", 1.0, "√2 keeps ReLU"), ("3.5", 0.5, "weights"),
     ("3.5", 0.25, "square"), ("3.5", 3, "gain × slope"),
     ("3.6", 0, "above 0"), ("3.6", 0.5, "gradients vanish: the factor per layer is 0.354."), ("3.6", 1.5, "explode: the"),

@@ -14,7 +14,7 @@ from course_utils.figures import nb05
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -45,7 +45,7 @@ WRONG = [
     ("5.3", 5, "At this width 95.8 % of"), ("5.3", 14.5, "whole number"), ("5.3", 0, "at least 1"), ("5.3", 64, "narrowest"),
     ("5.3", 65, "narrowest"), ("5.3", 15, "Wide enough (0.305 %)"), ("5.3", 2, "wider"),
     ("5.4", 50, "between 0 and 1"), ("5.4", 1, "negative or positive"), ("5.4", 0.05, "decides the sign"),
-    ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.3 for 30 %"), ("5.4", 0.75, "How often"),
+    ("5.4", 0.6, "How often"), ("5.4", 0.29, "How often"), ("5.4", 50, "0.5 for 50 %"), ("5.4", 0.75, "How often"),
     ("5.4", 0.25, "How often"), ("5.4", 0.76, "negative or positive"), ("5.4", 0.24, "decides the sign"),
     ("5.4", 0.44, "How often"), ("5.4", 0.56, "How often"), ("5.4", 1.01, "between 0 and 1"), ("5.4", 0, "decides the sign"),
     ("5.5", "e", "one letter: a, b, c, d."), ("5.5", "a", "nothing else can move"), ("5.5", "c", "what else"),
@@ -87,20 +87,24 @@ def draws(figure: object) -> bool:
 
 def test_figures_of_init_draw() -> None:
     share = torch.rand(5, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert draws(nb05.opening({"a": share, "b": share}))
-    assert draws(nb05.gates({"a": share > 0.5, "b": share > 2}))
+    assert draws(nb05.opening({"a": share, "b": share}, "A finding", "how"))
+    assert draws(nb05.gates({"a": share > 0.5, "b": share > 2}, "A finding", "how"))
     assert draws(
-        nb05.by_layer(dict.fromkeys(["PyTorch's default", "weights × √6", "biases × 0", "batch norm"], share))
+        nb05.by_layer(
+            dict.fromkeys(["PyTorch's default", "weights × √6", "biases × 0", "batch norm"], share),
+            "A finding",
+            "how",
+        )
     )
     three = torch.rand(3, 5, dtype=torch.float64)
     knob = {"PyTorch's default": three, "biases × 0": three / 4}
-    assert draws(nb05.by_images_and_depth([1, 10, 100], knob, [5, 10, 20], knob))
+    assert draws(nb05.by_images_and_depth([1, 10, 100], knob, [5, 10, 20], knob, "A finding", "how"))
 
 
 def test_born_dead_draws_with_empty_cells() -> None:
     found = {1: [(0.5, 0.4, 0.6), (0.0, 0.0, 0.01)], 10: [(0.9, 0.8, 1.0), (0.2, 0.1, 0.3)]}
     law = {1: [0.5, 0.25, 0.125], 10: [0.99, 0.94, 0.7]}
-    assert draws(nb05.born_dead([1, 3], law, found, [(0.9, 0.8, 1.0), (0.0, 0.0, 0.1)]))
+    assert draws(nb05.born_dead([1, 3], law, found, [(0.9, 0.8, 1.0), (0.0, 0.0, 0.1)], "A finding", "how"))
 
 
 @pytest.mark.parametrize("fate", ["alive", "diverged"])
@@ -115,15 +119,21 @@ def test_figures_of_training_draw(fate: str) -> None:
         for arm in nb05.ARMS
         for momentum in (0.0, 0.9)
     )  # fmt: skip
-    assert draws(nb05.by_bias(table)) and draws(nb05.rates(table)) and draws(nb05.cures(table))
+    assert (
+        draws(nb05.by_bias({"a": table, "b": table}, "A finding", "how"))
+        and draws(nb05.rates(table, 2.0, "A finding", "how"))
+        and draws(nb05.cures(table, "A finding", "how"))
+    )
     bars = torch.tensor([3, 0, 12])
-    assert draws(nb05.turnover({"momentum 0": (bars, bars), "momentum 0.9": (bars, bars)}))
+    assert draws(
+        nb05.turnover({"momentum 0": (bars, bars), "momentum 0.9": (bars, bars)}, "A finding", "how")
+    )
 
 
 def test_dead_units_are_red_and_diverged_ones_are_not() -> None:
     on = torch.tensor([[0.0, 0.5, 1.0]], dtype=torch.float64)
     for values, red in ((on, 1), (torch.full_like(on, math.nan), 0)):
-        figure = nb05.opening({"a": values, "b": values})
+        figure = nb05.opening({"a": values, "b": values}, "A finding", "how")
         picture = figure.axes[0].images[0].get_array()
         assert sum(pixel[0] > 1.5 * pixel[1] for pixel in picture[0]) == red
 
@@ -136,7 +146,7 @@ def test_explorer_draws_every_cell_quickly(row: int, column: int) -> None:
     spent = []
     for _ in range(2):
         start = time.process_time()
-        figure = nb05.explored([-1.0, 0.0], [0.1, 0.4], dead, 1 - dead, (row, column), on)
+        figure = nb05.explored([-1.0, 0.0], [0.1, 0.4], dead, 1 - dead, (row, column), on, "A finding", "how")
         assert plots.picture(figure, quick=True).png
         spent.append(time.process_time() - start)
     assert min(spent) < 0.25  # about 0.1 with the layout, half of that in the explorer, which keeps it

@@ -16,7 +16,7 @@ from course_utils.figures import nb08
 
 
 def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> str:
-    check(number, answer)
+    check(number, answer, hint=1 if answer is ... else 3)
     return capsys.readouterr().out
 
 
@@ -33,18 +33,21 @@ WRONG = [
     ("8.2", lambda n, a: a / (3 * n + a), "two operations"), ("8.2", lambda n, a: 2 * a / (6 * n + 2 * a), "counted twice"),
     ("8.2", lambda n, a: a / (6 * n), "below the line"), ("8.2", lambda n, a: 6 * n / (6 * n + a), "rest"),
     ("8.2", lambda n, a: a / (6 * n * n + a), "*unit*"), ("8.2", lambda n, a: a / n, "Count per example"),
-    ("8.2", lambda n, a: 0.1, "One number for each"), ("8.2", 0.1, "function"), ("8.2", lambda n, a: a / (n - n), "not finite"),
+    ("8.2", lambda n, a: 0.1, "it should give 4 numbers; it gives 1."), ("8.2", 0.1, "function"),
+    ("8.2", lambda n, a: a / (n - n), "not finite"),
     ("8.2", lambda n, a: a / (6 * n + a) / (n != 64), "not finite"),
-    ("8.2", lambda n, a: a / n, "At n = 64, a = 50 you have 0.7812;"),
-    ("8.2", lambda n, a: n[:3], "4 were put in and 3 came out"),
+    ("8.2", lambda n, a: a / n, "At n = 100, a = 600 it gives 6; it should give less"),
+    ("8.2", lambda n, a: n[:3], "it should give 4 numbers; it gives 3."),
     ("8.2", lambda n, a: a / (6 * n + a) * 1.002, "Count per example"),
-    ("8.3", lambda h: h**2, "At h = 1 you have 1."), ("8.3", lambda h: h**2 + h, "At h = 1 you have 2."),
-    ("8.3", lambda h: h[:2], "6 were put in and 2 came out"), ("8.3", lambda h: h * (1 - h), "sigmoid's slope"),
+    ("8.3", lambda h: h**2, "At h = 10 it gives 100; it should give less"), ("8.3", lambda h: h**2 + h, "At h = 10 it gives 110;"),
+    ("8.3", lambda h: h[:2], "it should give 6 numbers; it gives 2."), ("8.3", lambda h: h * (1 - h), "sigmoid's slope"),
     ("8.3", torch.sigmoid, "not z"), ("8.3", lambda h: torch.exp(-h), "left of 1"), ("8.3", lambda h: h, "small h"),
     ("8.3", lambda h: h**2, "Solve"), ("8.3", lambda h: None, "return"),
+    ("8.5", lambda c, r: 1 - (1 - c) / r, "order of its arguments"), ("8.2", lambda n, a: 100 * a / (6 * n + a), "per cent"),
     ("8.4", "a", "h is what lies"), ("8.4", "c", "output alone"), ("8.4", "d", "second layer"),
     ("8.4", "e", "one letter: a, b, c, d."),
-    ("8.5", lambda r, c: c / r, "At r = 4, c = 0.1 you have 0.025."), ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"),
+    ("8.5", lambda r, c: c / r, "At r = 2, c = 0 it gives 0; it should give more"),
+    ("8.5", lambda r, c: 1 - 1 / r, "conversion is missing"),
     ("8.5", lambda r, c: (1 - c) / r, "nonzero"), ("8.5", lambda r, c: 1 - (1 + c) / r, "more zeros"),
     ("8.5", lambda r, c: 1 - 1 / (r + c), "at each nonzero"), ("8.5", lambda r, c: c / r, "Set r"),
 ]  # fmt: skip
@@ -87,7 +90,7 @@ def step_times(alone: float = 1e-5) -> pd.DataFrame:
 
 
 def test_hook_draws() -> None:
-    figure = nb08.hook({"forward": 4.5, "a step": 0.9}, "a machine")
+    figure = nb08.hook({"forward": 4.5, "a step": 0.9}, "finding", "a machine")
     assert [patch.get_width() for patch in figure.axes[0].patches] == [4.5, 0.9]
     assert any("a machine" in text.get_text() for text in figure.texts)
     assert len(plots.picture(figure, quick=True).png) > 3000
@@ -95,7 +98,7 @@ def test_hook_draws() -> None:
 
 @pytest.mark.parametrize("caches", [{}, {"L1": 32 * 1024, "L2": 2**20, "L3": 2**40}])
 def test_per_element_marks_the_caches_in_reach(caches: dict[str, int]) -> None:
-    figure = nb08.per_element(element_times(), caches)
+    figure = nb08.per_element(element_times(), caches, "finding", "how")
     forward = {text.get_text(): text.get_position()[0] for text in figure.axes[0].texts}
     assert forward == ({"L1": 32 * 1024 / 8, "L2": 2**20 / 8} if caches else {})
     labels = [line.get_label() for line in figure.axes[1].lines]
@@ -104,13 +107,15 @@ def test_per_element_marks_the_caches_in_reach(caches: dict[str, int]) -> None:
 
 
 def test_shares_draws() -> None:
-    figure = nb08.shares(step_times(), {"relu": [0.1, 0.05, 0.01], "sigmoid": [0.2, 0.1, 0.02]})
+    figure = nb08.shares(
+        step_times(), {"relu": [0.1, 0.05, 0.01], "sigmoid": [0.2, 0.1, 0.02]}, "finding", "how"
+    )
     assert figure.axes[0].get_ylim()[0] < 0.99 < figure.axes[0].get_ylim()[1]
     assert len(plots.picture(figure, quick=True).png) > 3000
 
 
 def test_kept_draws() -> None:
-    figure = nb08.kept({"relu": (4, 4), "gelu": (4, 8)})
+    figure = nb08.kept({"relu": (4, 4), "gelu": (4, 8)}, "finding", "how")
     assert [patch.get_width() for patch in figure.axes[0].patches] == [4, 4, 4]
     assert len(plots.picture(figure, quick=True).png) > 3000
 
@@ -118,7 +123,7 @@ def test_kept_draws() -> None:
 def test_sparse_draws() -> None:
     columns = ["zeros", "dense", "csr", "conversion"]
     table = pd.DataFrame([[0.5, 1, 3, 1], [0.9, 1, 0.5, 0.2]], columns=columns)
-    figure = nb08.sparse(table, [0.3, 2.0], 0.5, [0.66, 0.71])
+    figure = nb08.sparse(table, [0.3, 2.0], 0.5, [0.66, 0.71], "finding", "how")
     lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines["CSR, product alone"] == pytest.approx([1 / 3, 2])
     assert lines["CSR, with conversion"] == pytest.approx([1 / 4, 1 / 0.7])

@@ -263,6 +263,14 @@ def test_label_line_writes_in_the_colour_on_white() -> None:
     assert matplotlib.colors.to_hex(text.get_bbox_patch().get_facecolor()) == "#ffffff"
 
 
+def test_heights_are_pushed_apart_and_keep_their_order() -> None:
+    placed = plots.apart([0.5, 0.1, 0.11, 0.5], 0.1)
+    assert placed[1] < placed[2] < placed[0] < placed[3] or placed[1] < placed[2] < placed[3] < placed[0]
+    gaps = [b - a for a, b in itertools.pairwise(sorted(placed))]
+    assert min(gaps) >= 0.1 - 1e-6 and sum(placed) == pytest.approx(1.21)
+    assert plots.apart([0.0, 1.0], 0.1) == [0.0, 1.0]
+
+
 FOREIGN: dict[str, dict[str, Any]] = {
     "usetex": {"text.usetex": True},
     "dark and large": {**mpl.style.library["dark_background"], "font.size": 24, "lines.color": "white"},

@@ -1,33 +1,63 @@
-"""Exercises: a check for each, which says what is off in a wrong answer.
+"""Exercises: a check for each, which says what is off in a wrong answer, and more of how to go on with each try.
 
 The answers live in this folder's modules, one per notebook (``nb01``, ``nb02``, ...), out of the way of a reader who
-would rather find them alone. ``check("1.2", answer)`` prints one line and never raises: an answer that is still ``...``
-is "not answered yet".
+would rather find them alone; ``answers`` reads them in any sensible form. ``check("1.2", answer)`` prints one line and
+never raises, whatever the answer: one that is still ``...`` is "not answered yet".
 """
 
+import contextlib
+import dis
 import importlib
+import io
+import numbers
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
+from course_utils import checks
+from course_utils.exercises.answers import NOTHING, Off, Unread, function, number, option, tensor
 
-__all__ = ["Exercise", "Off", "check", "exercises", "function", "number", "option", "solution", "tensor"]
-
-
-class Off(Exception):
-    """Raised inside a check: the answer is off, and the message says how."""
+__all__ = [
+    "Exercise",
+    "Off",
+    "check",
+    "exercises",
+    "forget",
+    "function",
+    "number",
+    "option",
+    "solution",
+    "tensor",
+]
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: ``verify`` takes the answer and raises :class:`Off` with a hint; ``right`` is said when it does not."""
+    """One exercise.
+
+    Attributes:
+        verify: takes the answer and raises :class:`Off` with what is off.
+        right: said when it does not.
+        idea: the second hint, which points to the idea.
+        setup: the third, which sets up the way there; the recipe is left to the worked solution.
+    """
 
     verify: Callable[[Any], None]
     right: str
+    idea: str = ""
+    setup: str = ""
+
+
+# The wrong tries by exercise, each once and in their order. They live as long as the kernel: a restart starts afresh,
+# as does an answer put back to `...`; the same answer, given again, gets the same words.
+_TRIES: dict[str, list[str]] = {}
+
+
+def forget() -> None:
+    """Forget all tries, as a restart of the kernel does."""
+    _TRIES.clear()
 
 
 def exercises(notebook: str) -> dict[str, Exercise]:
@@ -43,13 +73,20 @@ def exercises(notebook: str) -> dict[str, Exercise]:
     return found
 
 
-def check(number: str, answer: Any) -> None:
+def check(number: str, answer: Any, hint: int = 1) -> None:
     """Print whether the answer to exercise ``number`` ("2.4": the fourth of notebook 02) is right, and if not, what is off.
 
+    The first wrong try hears what is off, the second one the idea besides, the third the set-up. An answer that is no
+    try (0, 1, a constant function) gets no further.
+
+    Args:
+        hint: 2 asks for the idea at once, 3 for the set-up (which wants a try).
+
     Raises:
-        ValueError: no exercise of that number; the message lists those the notebook has.
+        ValueError: no exercise of that number; the message lists those the notebook has. Or no such hint.
     """
-    print(f"{number}: {_reply(_find(number), answer)}")
+    exercise, hint = _find(number), checks.whole("hint", hint, 1, 3)
+    print(f"{number}: {_reply(number, exercise, answer, hint)}")
 
 
 def solution(number: str, answer: Any) -> None:
@@ -59,9 +96,11 @@ def solution(number: str, answer: Any) -> None:
         ValueError: no exercise of that number.
         AssertionError: the solution is not right; the message says what the check says.
     """
-    reply = _reply(_find(number), answer)
-    if not reply.startswith("right."):
-        raise AssertionError(f"the worked solution of {number} does not pass its own check: {reply}")
+    exercise = _find(number)
+    off = _off(exercise, answer)
+    if _blank(answer) or off is not None:
+        said = "not answered yet" if _blank(answer) else f"not yet. {off}"
+        raise AssertionError(f"the worked solution of {number} does not pass its own check: {said}")
     print(f"{number}: the worked solution passes its check")
 
 
@@ -77,117 +116,71 @@ def _find(number: str) -> Exercise:
     return known[number]
 
 
-def _reply(exercise: Exercise, answer: Any) -> str:
-    if answer is ... or answer is None:
-        return "not answered yet"
+def _reply(number: str, exercise: Exercise, answer: Any, hint: int) -> str:
+    if _blank(answer):
+        _TRIES.pop(number, None)
+        return "not answered yet" + (_stage(exercise, 2) if hint > 1 else "")
+    off = _off(exercise, answer)
+    if off is None:
+        return f"right. {exercise.right}"
+    said = f"not yet. {off}"
+    if isinstance(off, Unread) or _thrown(answer):  # no try
+        return said + _stage(exercise, min(hint, 2))
+    tries = _TRIES.setdefault(number, [])
+    mark = f"{_mark(answer)} {off}"
+    if mark not in tries:
+        tries.append(mark)
+    return said + _stage(exercise, max(hint, min(tries.index(mark) + 1, 3)))
+
+
+def _blank(answer: Any) -> bool:
+    """Whether nothing has been put in place of the dots yet, in a design in any of its parts."""
+    return answer is ... or (
+        type(answer) is dict and bool(answer) and all(part is ... for part in answer.values())
+    )
+
+
+def _stage(exercise: Exercise, stage: int) -> str:
+    words = {2: ("Idea", exercise.idea), 3: ("Set-up", exercise.setup)}.get(stage, ("", ""))
+    return f" {words[0]}: {words[1]}" if words[1] else ""
+
+
+def _off(exercise: Exercise, answer: Any) -> Off | None:
+    """What is off in an answer, on one line and without addresses in memory; None if nothing is."""
     try:
-        exercise.verify(answer)
+        # A wrong answer may print, and warn, say of an overflow; the check says what is off.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            if answer is None:
+                raise Unread(NOTHING)
+            exercise.verify(answer)
     except Off as off:
-        return f"not yet. {off}"
-    except Exception as error:  # an answer that nobody thought of must not stop the notebook
-        return f"not yet. The check cannot read this answer ({type(error).__name__})."
-    return f"right. {exercise.right}"
-
-
-def number(answer: Any) -> float:
-    """The answer as a float: from a number, a fraction, a text such as "1/4", or a tensor or array of one entry.
-
-    Raises Off for anything else, True and complex numbers among it, and for NaN or infinity.
-    """
-    try:
-        if isinstance(answer, Tensor | np.ndarray):
-            if answer.size != 1 if isinstance(answer, np.ndarray) else answer.numel() != 1:
-                raise Off(f"One number is asked for; this has shape {list(answer.shape)}.")
-            answer = answer.item()
-        if isinstance(answer, bool | np.bool_):
-            raise Off(f"One number is asked for; this is {answer}.")
-        if isinstance(answer, complex | np.complexfloating):
-            raise Off("A real number is asked for; this is a complex one.")
-        if isinstance(answer, str):
-            above, slash, below = answer.replace("−", "-").partition("/")
-            value = float(above) / float(below) if slash else float(above)
-        else:
-            value = float(answer)
-    except Off:
+        return type(off)(re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(off).split())))
+    except KeyboardInterrupt:
         raise
-    except OverflowError:
-        raise Off("A finite number is asked for; this is too large.") from None
-    except Exception:  # whatever a strange object does when it is made a number
-        quotes = " Write it without quotation marks." if isinstance(answer, str) else ""
-        raise Off(f"One number is asked for; this is a {type(answer).__name__}.{quotes}") from None
-    if not np.isfinite(value):
-        raise Off(f"A finite number is asked for; this is {value}.")
-    return value
+    except BaseException as error:  # an answer that nobody thought of must not stop the notebook
+        return Unread(f"The check cannot read this answer ({type(error).__name__}).")
+    return None
 
 
-def tensor(answer: Any, shape: tuple[int, ...]) -> Tensor:
-    """The answer as a float64 tensor of that shape: from a tensor, an array or nested lists. Raises Off otherwise."""
-    value = _numbers(answer)
-    if tuple(value.shape) != shape:
-        raise Off(f"The shape should be {list(shape)}; this has {list(value.shape)}.")
-    return value
+def _mark(answer: Any) -> str:
+    """Tells one answer from another, and is the same for one that is typed again."""
+    code = getattr(answer, "__code__", None) if type(answer).__name__ == "function" else None
+    if code is not None:
+        return f"{code.co_code!r} {code.co_names} {[const for const in code.co_consts if not hasattr(const, 'co_code')]}"
+    return repr(answer) if type(answer) in (int, float, str, bool) else type(answer).__name__
 
 
-def _numbers(answer: Any) -> Tensor:
+# What the code of a function does that only hands back a constant or what it was given.
+_IDLE = re.compile(r"RESUME|LOAD_(CONST|FAST\w*|SMALL_INT)|RETURN_(VALUE|CONST)|BUILD_TUPLE|NOP|CACHE")
+
+
+def _thrown(answer: Any) -> bool:
+    """Whether the answer is thrown away to get at the hints: 0, 1, -1, or a function that computes nothing."""
     try:
-        if _tensors(answer):
-            answer = torch.stack(list(answer))
-        array = answer if isinstance(answer, Tensor) else np.asarray(answer)
-        if torch.is_complex(array) if isinstance(array, Tensor) else np.iscomplexobj(array):
-            raise Off("Real numbers are asked for; these are complex.")
-        if isinstance(array, Tensor):
-            return array.detach().to_dense().to("cpu", torch.float64)  # a sparse one has no order to flatten
-        if array.dtype.kind in "biuf" or (array.dtype == object and None not in array.flat):
-            return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
-    except Off:
-        raise
-    except Exception:  # whatever a strange object does when it is made an array
-        pass
-    raise Off(f"A tensor of numbers is asked for; this is a {type(answer).__name__}.")
-
-
-def function(answer: Any, *inputs: Tensor) -> Tensor:
-    """What the answer, a function, makes of the inputs (float64 tensors), as a float64 tensor.
-
-    The function may be made for tensors, for arrays or for single numbers: they are tried in this order.
-    Raises Off when it is no function, fails on all three, or gives something that is not numbers. It gets copies, so
-    that a function which works in place does no harm.
-    """
-    if not callable(answer):
-        raise Off(f"A function is asked for; this is a {type(answer).__name__}. Write def ... or lambda ...")
-    attempts: list[Callable[[], Any]] = [
-        lambda: answer(*(i.clone() for i in inputs)),
-        lambda: answer(*(i.clone().numpy() for i in inputs)),
-        lambda: [answer(*row) for row in zip(*(i.flatten().tolist() for i in inputs), strict=True)],
-    ]
-    complaint = ""  # the first one, which is about tensors
-    for attempt in attempts:
-        try:
-            # A wrong answer may warn, say of an overflow; the check says what is off.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                result = attempt()
-        except Exception as error:  # a reader's function may fail in any way
-            failure = f"{type(error).__name__}: {error}"
-            called = f"when it is called with {list(inputs[0].shape)} numbers"
-            complaint = complaint or f"The function fails {called}: {failure}"
-            continue
-        if result is None or (isinstance(result, list) and result and all(r is None for r in result)):
-            raise Off("The function gives back None; does its def end in a return?")
-        try:
-            return _numbers(result).reshape(-1)
-        except Off as off:
-            complaint = complaint or f"What the function gives back is not right. {off}"
-    raise Off(complaint)
-
-
-def _tensors(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, Tensor) for v in value)
-
-
-def option(answer: Any, options: str) -> str:
-    """The answer as one of the letters in ``options`` ("abcd"), whatever its case. Raises Off otherwise."""
-    letter = answer.strip().strip("().\"'").lower() if isinstance(answer, str) else ""
-    if len(letter) != 1 or letter not in options:
-        raise Off(f"Answer with one letter: {', '.join(options)}.")
-    return letter
+        if isinstance(answer, numbers.Real | str) and not isinstance(answer, bool):
+            return str(answer).strip() in {"0", "1", "-1", "0.0", "1.0", "-1.0"}
+        code = answer.__code__ if type(answer).__name__ == "function" else None
+        return code is not None and all(_IDLE.fullmatch(step.opname) for step in dis.get_instructions(code))
+    except Exception:  # an object may fail at anything
+        return False

@@ -1,28 +1,14 @@
 """Checks of notebook 04, Sparsity."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_utils.exercises import Exercise, Off, function, number, option
+from course_utils.exercises import Exercise, Off, number
+from course_utils.exercises.answers import choice, compare, letter, near, parts, share, slips
 
 __all__ = ["EXERCISES"]
-
-
-def _deep_zeros(answer: Any) -> None:
-    letter = option(answer, "abcd")
-    if letter == "a":
-        raise Off(
-            "A zero does not pass itself on: the next layer adds up 64 terms of both signs, and begins anew."
-        )
-    if letter == "c":
-        raise Off(
-            "The mean of h is above 0, but the weights it is multiplied by are as often negative as positive."
-        )
-    if letter == "d":
-        raise Off("The scale of z shrinks or grows with the weights; which side of 0 it lies on does not.")
 
 
 def _zeros_and_dead(answer: Any) -> None:
@@ -36,20 +22,7 @@ def _zeros_and_dead(answer: Any) -> None:
         ],
         dtype=torch.float64,
     )
-    if not callable(answer):
-        raise Off("A function of h is asked for: def ... or lambda h: ...")
-    try:
-        result = answer(h.clone())
-    except Exception as error:  # a reader's function may fail in any way
-        raise Off(
-            f"The function fails for an h of 5 examples and 4 units: {type(error).__name__}: {error}"
-        ) from None
-    if result is None:
-        raise Off("The function gives back None; does it end in a return?")
-    pair = isinstance(result, Sequence | Tensor) and not isinstance(result, str | bytes)
-    if not pair or (isinstance(result, Tensor) and result.ndim == 0) or len(result) != 2:
-        raise Off("Two numbers are asked for, the share of zeros and the share of dead units, in this order.")
-    zeros, dead = number(result[0]), number(result[1])
+    zeros, dead = _two(answer, h)
     if abs(zeros - 0.25) < 1e-6 and abs(dead - 0.75) < 1e-6:
         raise Off("These are the two, but in the other order: the share of zeros first.")
     if abs(zeros - 0.8) < 1e-6:
@@ -72,107 +45,150 @@ def _zeros_and_dead(answer: Any) -> None:
         raise Off(
             f"One of the check's 4 units is off for all 5 examples, a share of 0.25; the function says {dead:.4g}."
         )
+    other = torch.zeros(3, 5, dtype=torch.float64)  # other numbers: 11 of 15 zero, 3 of 5 dead
+    other[:2, 0], other[1:, 3] = 0.5, 2.0
+    zeros, dead = _two(answer, other)
+    if abs(zeros - 11 / 15) > 1e-6 or abs(dead - 0.6) > 1e-6:
+        raise Off("Right for one layer and not for another, of 3 examples and 5 units: it must follow h.")
+
+
+def _two(answer: Any, h: Tensor) -> tuple[float, float]:
+    what = "Two numbers are asked for, the share of zeros and the share of dead units, in this order."
+    first, second = (number(part) for part in parts(answer, 2, what, h, row=True))
+    if max(first, second) > 1 and max(first, second) <= 100 and min(first, second) >= 0:
+        raise Off("A share lies between 0 and 1; these are per cent.")
+    return first, second
 
 
 def _bias(answer: Any) -> None:
-    share = torch.tensor([0.5, 0.9, 0.9, 0.3, 0.98], dtype=torch.float64)
+    wanted = torch.tensor([0.5, 0.9, 0.9, 0.3, 0.98], dtype=torch.float64)
     scale = torch.tensor([1.0, 1.0, 2.0, 0.5, 1.5], dtype=torch.float64)
-    right = -scale * torch.special.ndtri(share)
-    found = function(answer, share, scale)
-    if found.shape != right.shape:
-        raise Off(
-            f"For 5 pairs of share and scale the function should give 5 biases; it gives {list(found.shape)}."
-        )
-    if not bool(found.isfinite().all()):
-        raise Off("The function gives NaN or infinity for a share such as 0.9.")
-
-    def close(other: Tensor) -> bool:
-        return bool(torch.allclose(found, other, atol=5e-3))
-
-    if close(right):
-        return
-    if close(-right):
-        raise Off("The sign is wrong: a positive bias leaves *fewer* zeros.")
-    if close(-torch.special.ndtri(share)) or close(torch.special.ndtri(share)):
-        raise Off(
-            "That is right for a scale of 1. What is on the axis of the normal distribution is b divided by s."
-        )
-    if close(-torch.special.ndtri(share) / scale):
-        raise Off("Divided by the scale instead of multiplied: z ≤ 0 means (z − b)/s ≤ −b/s.")
-    raise Off(
-        "Set the share of zeros, Φ(−b/s), equal to the share wanted and solve for b. For 0.9 and s = 2: below −2."
-    )
+    quantile = torch.special.ndtri(wanted)
+    one = "That is right for a scale of 1. What is on the axis of the normal distribution is b divided by s."
+    known = {
+        "The sign is wrong: a positive bias leaves *fewer* zeros.": scale * quantile,
+        one: -quantile,
+        one + " ": quantile,
+        "Divided by the scale instead of multiplied: z ≤ 0 means (z − b)/s ≤ −b/s.": -quantile / scale,
+        "Φ instead of its inverse: the share is given, the place is wanted.": -scale * torch.special.ndtr(wanted),
+    }  # fmt: skip
+    compare(answer, -scale * quantile, {"share": wanted, "scale": scale}, known, 2e-3)
 
 
 def _storage(answer: Any) -> None:
-    value = number(answer)
-    if value > 1:
-        raise Off("A share lies between 0 and 1; write 0.5 for 50 %.")
-    if abs(value - 1 / 3) < 5e-3:
-        raise Off("That is the share of entries that may be *non*-zero. The share of zeros is asked for.")
-    if abs(value - 0.5) < 5e-3:
-        raise Off("That would be right for column numbers of 4 bytes. torch stores them in 8.")
-    if abs(value - 0.75) < 5e-3:
-        raise Off("Close: an entry that is kept costs its own 4 bytes and the 8 of its column number.")
-    if abs(value - 2 / 3) > 5e-3:
-        raise Off(
-            "Dense: 4 bytes for each entry. CSR: 4 + 8 bytes for each entry that is not zero. When are they equal?"
-        )
+    value = share(answer)
+    slips(
+        value,
+        (1 / 3, 5e-3, "That is the share of entries that may be *non*-zero. The share of zeros is asked for."),
+        (0.5, 5e-3, "That would be right for column numbers of 4 bytes. torch stores them in 8."),
+        (0.75, 5e-3, "Close: an entry that is kept costs its own 4 bytes and the 8 of its column number."),
+    )  # fmt: skip
+    near(value, 2 / 3, 5e-3)
 
 
 def _rows(answer: Any) -> None:
-    share = torch.tensor([0.5, 0.9, 0.99, 0.5, 0.999], dtype=torch.float64)
+    zero = torch.tensor([0.5, 0.9, 0.99, 0.5, 0.999], dtype=torch.float64)
     batch = torch.tensor([1.0, 1.0, 256.0, 8.0, 256.0], dtype=torch.float64)
-    right = share**batch
-    found = function(answer, share, batch)
-    if found.shape != right.shape:
-        raise Off(
-            f"For 5 pairs of share and batch the function should give 5 numbers; it gives {list(found.shape)}."
-        )
-
-    def close(other: Tensor) -> bool:
-        return bool(torch.allclose(found, other, atol=1e-4))
-
-    if close(right):
-        return
-    if close(1 - right):
-        raise Off("That is the share of rows that are *needed*; those that can be left out are asked for.")
-    if close(share):
-        raise Off(
-            "True for one image. With more, a row can go only if its unit is off for every one of them."
-        )
-    if close((1 - share) ** batch):
-        raise Off("That is the share of units that are *on* for all images.")
-    if close(share * batch) or close(share / batch):
-        raise Off("Independent events that must all happen: their shares are multiplied with each other.")
-    raise Off(
-        "A row can go if its unit is off for image 1, and for image 2, and ... for image B. For 0.5 and 8: 1/256."
-    )
+    product = "Independent events that must all happen: their shares are multiplied with each other."
+    known = {
+        "That is the share of rows that are *needed*; those that can be left out are asked for.": 1 - zero**batch,
+        "True for one image. With more, a row can go only if its unit is off for every one of them.": zero,
+        "That is the share of units that are *on* for all images.": (1 - zero) ** batch,
+        "That is the share of units that are off for *some* image; off for all of them is asked for.": 1 - (1 - zero) ** batch,
+        product: zero * batch,
+        product + " ": zero / batch,
+    }  # fmt: skip
+    compare(answer, zero**batch, {"share": zero, "batch": batch}, known, 1e-4, share=True)
 
 
-def _which_is_sparse(answer: Any) -> None:
-    letter = option(answer, "abcd")
-    if letter == "a":
-        raise Off("Those are sparse *weights*: the units behind them may all be on for every image.")
-    if letter == "b":
-        raise Off(
-            "Those units are dead: the code has 36 units instead of 64, and all of them may be on at once."
-        )
-    if letter == "d":
-        raise Off(
-            "Small is not zero: nothing can be skipped, and every unit still says something of every image."
-        )
-
-
-EXERCISES = {
-    "4.1": Exercise(_deep_zeros, "See how it comes about."),
-    "4.2": Exercise(_which_is_sparse, "Few at a time, but not always the same few: that is a sparse code."),
-    "4.3": Exercise(_zeros_and_dead, "Zeros are counted over entries, deaths over units."),
-    "4.4": Exercise(_bias, "The bias is minus the scale times the normal quantile of the share wanted."),
+EXERCISES: dict[str, Exercise] = {
+    "4.1": Exercise(
+        letter(
+            a="A zero does not pass itself on: the next layer adds up 64 terms of both signs, and begins anew.",
+            c="The mean of h is above 0, but the weights it is multiplied by are as often negative as positive.",
+            b="The scale of z shrinks or grows with the weights; which side of 0 it lies on does not.",
+        ),
+        "See how it comes about.",
+        "Which side of 0 does a sum lie on whose terms have random signs?",
+        "Change the sign of all weights of one unit: what becomes of its z, and how likely were those weights?",
+    ),
+    "4.2": Exercise(
+        letter(
+            a="Those are sparse *weights*: the units behind them may all be on for every image.",
+            b="Those units are dead: the code has 36 units instead of 64, and all of them may be on at once.",
+            d="Small is not zero: nothing can be skipped, and every unit still says something of every image.",
+        ),
+        "Few at a time, but not always the same few: that is a sparse code.",
+        "A representation is the list of activations of one image. Write such a list down for each option.",
+        "Count, for each option, how many of the 64 entries of one image's list are exactly 0, and whether they tell images apart.",
+    ),
+    "4.3": Exercise(
+        _zeros_and_dead,
+        "Zeros are counted over entries, deaths over units.",
+        "One is a count over the entries of the table, the other over its columns.",
+        "Begin with the table `h == 0`. Which entries of it does each share average, and where does `all` come in?",
+    ),
+    "4.4": Exercise(
+        _bias,
+        "The bias is minus the scale times the normal quantile of the share wanted.",
+        "A zero is a z + b at or below 0: which share of a Gaussian is that?",
+        "Set the share of zeros, Φ(−b/s), equal to the share wanted and solve for b. For 0.9 and s = 2: below −2.",
+    ),
     "4.5": Exercise(
-        _storage, "Beyond two thirds of zeros CSR takes less room. To take less time it needs more than that."
+        _storage,
+        "Beyond two thirds of zeros CSR takes less room. To take less time it needs more than that.",
+        "Write down what one entry costs in either form.",
+        "Dense: 4 bytes for each entry. CSR: 4 + 8 bytes for each entry that is not zero. When are they equal?",
     ),
     "4.6": Exercise(
-        _rows, "The share to the power of the batch: with many images hardly a row can be left out."
+        _rows,
+        "The share to the power of the batch: with many images hardly a row can be left out.",
+        "A row can go only if its unit is off for every image of the batch.",
+        "It is off for image 1, and for image 2, and ... for image B. For 0.5 and 8: 1/256.",
     ),
 }
+
+
+NEW = {
+    "4.7": Exercise(
+        choice(
+            {
+                "arms": {
+                    "penalty": "a penalty makes activations small as well as zero; which of the two did it, it cannot tell.",
+                    "penalty and forced": "",
+                    "relu and sigmoid": "they differ in slope, mean and range as well as in zeros.",
+                },
+                "rates": {
+                    "one for all": "it suits one arm, and the others pay for it: the rate is confounded with the zeros.",
+                    "each on test": "chosen on the test images, the rate has seen what it is judged on.",
+                    "each on held-out": "",
+                },
+                "axis": {
+                    "strength": "a penalty's strength is a knob, not a share of zeros: the forced arm has none to set beside it.",
+                    "zeros": "",
+                    "dead": "a dead unit is off for all images; a zero is off for one.",
+                },
+                "seeds": {
+                    "one": "with one seed the arms differ by luck, too.",
+                    "best of five": "the best of five is the luckier arm, not the better one.",
+                    "five, paired": "",
+                },
+            }
+        ),
+        "At one share of zeros, and each at its own rate, what is left between the two arms is not the zeros.",
+        "What else does a penalty change, besides the number of zeros?",
+        "You need two ways to the same share of zeros, compared at that share, each with a fair chance.",
+    ),
+    "4.8": Exercise(
+        letter(
+            a="Where the zeros lie matters little to CSR: it keeps a column number for each value anyway.",
+            c="CSR holds any matrix. What is special about activations is that they change with every image.",
+            d="Both products are of the same type; another one for the dense product would only blur the ratio.",
+        ),
+        "Time what has to be done each time, at the share that the network has.",
+        "What would the network have to do for each batch before that product, and how many zeros does it have?",
+        "Write the whole time of the sparse way as a sum of two parts, and put a network's own share of zeros in.",
+    ),
+}
+"""Design the experiment, find the flaw."""
+EXERCISES |= NEW

@@ -5,19 +5,10 @@ from typing import Any
 import torch
 
 from course_utils import theory
-from course_utils.exercises import Exercise, Off, function, number, option
+from course_utils.exercises import Exercise, Off, function, number
+from course_utils.exercises.answers import compare, letter, near, share, slips
 
 __all__ = ["EXERCISES"]
-
-
-def _what_kills(answer: Any) -> None:
-    letter = option(answer, "abcd")
-    if letter == "a":
-        raise Off("The other two networks in the figure have the same ten layers.")
-    if letter == "b":
-        raise Off("Without biases, what does multiplying all weights of a ReLU network do to who is on?")
-    if letter == "c":
-        raise Off("Biases of that size do little beside weights that keep the signal up. What shrinks it?")
 
 
 def _narrow(answer: Any) -> None:
@@ -45,10 +36,7 @@ def _seem_dead(answer: Any) -> None:
     h[24, 9] = 50.0  # rare, but loud
     h[20:, [1, 2, 4, 6, 8, 10]] = 0  # off in the second half alone
     h[11] = 0  # an image that finds nobody on
-    found = function(answer, h)
-    if found.numel() != 1:
-        raise Off(f"One number is asked for, the count of such units; the function gives {found.numel()}.")
-    count = float(found[0])
+    count = _count(answer, h)
     early, late, dead = (int((part == 0).all(0).sum()) for part in (h[:20], h[20:], h))
     if count == dead:
         raise Off("That counts the dead. Asked for are those that only look dead on the first half.")
@@ -64,59 +52,122 @@ def _seem_dead(answer: Any) -> None:
         raise Off(
             f"In a trial layer {early} of 30 units look dead on the first half, and {dead} are; the function finds {count:g}."
         )
-    if float(function(answer, h[:, 8:])[0]) == count:
+    if _count(answer, h[:, 8:]) == count:
         raise Off(
             "In a layer without the first eight of these units it is one fewer: the count must follow h."
         )
+    swapped = torch.cat([h[20:], h[:20]])[:, :25]  # another layer, where those of the second half seem dead
+    if _count(answer, swapped) != late - dead:
+        raise Off("Right for one layer and not for another, with the two halves changed over.")
+
+
+def _count(answer: Any, h: torch.Tensor) -> float:
+    found = function(answer, h)
+    if found.numel() != 1:
+        raise Off(f"One number is asked for, the count of such units; the function gives {found.numel()}.")
+    return float(found[0])
 
 
 def _louder(answer: Any) -> None:
-    value = number(answer)
-    if value > 1:
-        raise Off("A share lies between 0 and 1; write 0.3 for 30 %.")
+    value = share(answer)
     if value > 0.75:
         raise Off("A large bias may be negative or positive. Which of the two is more likely?")
     if value < 0.25:
         raise Off("The image has died out long before layer 10; what then decides the sign of z?")
-    if abs(value - 0.5) > 0.05:
-        raise Off(
-            "Not that: z is one draw for all images, symmetric about 0. How often is such a draw below 0?"
-        )
-
-
-def _wounded(answer: Any) -> None:
-    letter = option(answer, "abcd")
-    if letter == "a":
-        raise Off(
-            "What would move a dead unit's own weights? In one of the layers, nothing else can move either."
-        )
-    if letter == "c":
-        raise Off("The layer's own weights stand still in both. But z = hW + b: what else is in it?")
-    if letter == "d":
-        raise Off("The gradient of a dead unit's weights is exactly 0 in every layer: it cannot heal itself.")
+    near(value, 0.5, 0.05, 0.1)
 
 
 def _drift(answer: Any) -> None:
     value = number(answer)
-    if abs(value - 10) < 1e-6:
-        raise Off(
-            "1 + 0.9 + 0.81 + ... counts the last live step as well; only those after it are asked for."
-        )
-    if abs(value - 0.9) < 1e-6:
-        raise Off("That is the first step after death. The velocity dies away slowly: sum all of them.")
-    if abs(value) < 1e-9:
-        raise Off("The gradient is 0, but w moves by the velocity, of which a step keeps nine tenths.")
+    slips(
+        value,
+        (10, 1e-6, "1 + 0.9 + 0.81 + ... counts the last live step as well; only those after it are asked for."),
+        (0.9, 1e-6, "That is the first step after death. The velocity dies away slowly: sum all of them."),
+        (0, 1e-9, "The gradient is 0, but w moves by the velocity, of which a step keeps nine tenths."),
+        (1 / 9, 1e-3, "Upside down: what is kept is above, what is lost is below."),
+    )  # fmt: skip
     if 8 < value < 8.99:
         raise Off("The series has no end: a few more terms, or its closed form.")
-    if abs(value - 9) > 1e-2:
-        raise Off("Sum the geometric series 0.9 + 0.9² + 0.9³ + ...")
+    near(value, 9, 1e-2)
 
 
-EXERCISES = {
-    "5.1": Exercise(_what_kills, "See how it comes about: section 5.3 changes one thing at a time."),
-    "5.2": Exercise(_seem_dead, "Off on the first half, exactly, and on somewhere later."),
-    "5.3": Exercise(_narrow, "1 − (1 − 2⁻ᴺ)¹⁰⁰ falls below 1 % there, and by half with every further unit."),
-    "5.4": Exercise(_louder, "The biases decide from which layer on; symmetry decides how many."),
-    "5.5": Exercise(_wounded, "See how it comes about."),
-    "5.6": Exercise(_drift, "0.9 / (1 − 0.9) = 9 more steps of the last one's length, and then it stands."),
+EXERCISES: dict[str, Exercise] = {
+    "5.1": Exercise(
+        letter(
+            a="The other two networks in the figure have the same ten layers.",
+            b="Without biases, what does multiplying all weights of a ReLU network do to who is on?",
+            c="Biases of that size do little beside weights that keep the signal up. What shrinks it?",
+        ),
+        "See how it comes about: section 5.3 changes one thing at a time.",
+        "z is a sum of two parts, one that depends on the image and one that does not. Which is larger, layer by layer?",
+        "Follow the size of h through ten layers with gain √⅓, and set it beside the size of a bias.",
+    ),
+    "5.2": Exercise(
+        _seem_dead,
+        "Off on the first half, exactly, and on somewhere later.",
+        "Two conditions, both about a whole column.",
+        "Make one row of truth values for 'off on the first half' and one for 'on somewhere'; count where both hold.",
+    ),
+    "5.3": Exercise(
+        _narrow,
+        "1 − (1 − 2⁻ᴺ)¹⁰⁰ falls below 1 % there, and by half with every further unit.",
+        "A layer is dead when all of its N units are off. How likely is that, and how often may it happen?",
+        "One layer of 100 dies with 2⁻ᴺ; a hundred of them with nearly 100 · 2⁻ᴺ.",
+    ),
+    "5.4": Exercise(
+        _louder,
+        "The biases decide from which layer on; symmetry decides how many.",
+        "In layer 10 z is one number for all images. When is the unit dead?",
+        "z is one draw for all images, symmetric about 0. How often is such a draw below 0?",
+    ),
+    "5.5": Exercise(
+        letter(
+            a="What would move a dead unit's own weights? In one of the layers, nothing else can move either.",
+            c="The layer's own weights stand still in both. But z = hW + b: what else is in it?",
+            d="The gradient of a dead unit's weights is exactly 0 in every layer: it cannot heal itself.",
+        ),
+        "See how it comes about.",
+        "A unit comes back when its z changes. z = hW + b: which of the three can change?",
+        "For layer 1, h is the image. For layer 3 it is what layer 2 makes, and layer 2 learns.",
+    ),
+    "5.6": Exercise(
+        _drift,
+        "0.9 / (1 − 0.9) = 9 more steps of the last one's length, and then it stands.",
+        "The gradient is 0; the velocity is not.",
+        "Sum the geometric series 0.9 + 0.9² + 0.9³ + ...",
+    ),
 }
+
+
+def _least_slope(answer: Any) -> None:
+    k = torch.tensor([1.0, 2.0, 4.0, 10.0], dtype=torch.float64)
+    known = {
+        "That is enough for one unit. Each further one multiplies by a once more.": torch.full_like(k, 0.01),
+        "The slopes multiply; they do not share the hundredth among them.": 0.01 / k,
+        "The slopes multiply; they do not add up.": 0.01 * k,
+        "That is what is left after k units of slope 0.01.": 0.01**k,
+        "That is what is lost of the slope; the slope is asked for.": 1 - 0.01 ** (1 / k),
+    }
+    compare(answer, 0.01 ** (1 / k), {"k": k}, known, 1e-3)
+
+
+NEW = {
+    "5.7": Exercise(
+        letter(
+            a="A leaky unit's zeros are rare whatever the line; that is the point: the count is 0 by its formula.",
+            b="More images would help the first sentence. They would not help the second.",
+            d="Four units in ten that are off for one batch are nothing strange; half are off for one image at init.",
+        ),
+        "Off on a batch is not dead, and a count that is 0 by definition shows no cure.",
+        "What is counted, and could the count for leaky ReLU have come out otherwise?",
+        "Take the two sentences one by one: is 'off on this batch' dead? Is 'never exactly 0' healthy?",
+    ),
+    "5.8": Exercise(
+        _least_slope,
+        "0.01^(1/k): a leak of 0.01 carries a gradient through one unit, not through ten.",
+        "What is left of a gradient after two units of slope a?",
+        "After k of them aᵏ is left. Set it equal to 0.01.",
+    ),
+}
+"""Find the flaw, state the condition."""
+EXERCISES |= NEW

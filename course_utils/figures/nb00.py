@@ -47,7 +47,7 @@ def hook(table: pd.DataFrame, losses: Tensor, chance: float, finding: str, every
         entry = activations.get(rows["activation"].iloc[0])
         ax.fill_between(steps, own.amin(1), own.amax(1), color=entry.colour, alpha=0.2, lw=0)
         ax.plot(steps, own.mean(1), color=entry.colour, linestyle=entry.dash, lw=3.2 if normed else 1.6)
-        _name(ax, steps[-1], own[-1].mean() + (-0.16 if normed else 0.06), str(arm), entry.colour)
+        _name(ax, steps[-1], own[-1].mean().item() + (-0.16 if normed else 0.06), str(arm), entry.colour)
     _frame(ax, steps[-1], chance)
     ax.text(28, chance + 0.05, f"dotted: chance, ln 10 = {chance:.3f}", color="0.35", fontsize=9, va="bottom")
     return figure
@@ -57,7 +57,7 @@ def at_rate(table: pd.DataFrame, losses: Tensor, rate: str, chance: float, every
     """Every network's training loss at one learning rate; arguments as :func:`hook`, for networks of every rate."""
     table = table[table["learning_rate"] == float(rate)]
     steps, means = _groups(losses, every)
-    ends = {arm: means[-1, rows.index.tolist()] for arm, rows in table.groupby("arm", sort=False)}
+    ends = {str(arm): means[-1, rows.index.tolist()] for arm, rows in table.groupby("arm", sort=False)}
     below = ", ".join(f"{int((end < 1).sum())} of {len(end)} {arm}" for arm, end in ends.items())
     figure, ax = plots.axes(
         f"Learning rate {rate}: a loss below 1 is reached by\n{below}",

@@ -33,11 +33,9 @@ SHADES = ("#7fb7dc", "#0173b2", "#00324f")  # ReLU's blue, lighter and darker: t
 MARKERS = ("o", "s", "D", "^", "v")
 
 
-def patterns(panels: Mapping[str, Tensor]) -> Figure:
+def patterns(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Which entries of h are exactly 0: a panel for each name, from h [units, images]; zeros white, all else dark."""
-    figure, grid = plots.axes(
-        "A sigmoid layer has no zeros, a ReLU layer half, a penalised one more",
-        "white: exact zero · each row one unit of 64, each column one image of 64",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.3),
     )  # fmt: skip
     for ax, (name, h) in zip(grid, panels.items(), strict=True):
@@ -51,14 +49,14 @@ def patterns(panels: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def at_init(zeros: Tensor, spread: Tensor) -> Figure:
+def at_init(zeros: Tensor, spread: Tensor, finding: str, how: str) -> Figure:
     """Share of zeros by layer at init: every network [N, depth] a dot, their mean, and the predicted mean and spread.
 
     spread: [depth], standard deviation of one network's share.
     """
     figure, ax = plots.axes(
-        "One half at every depth; single networks stray, most deep down",
-        f"dots: {len(zeros)} networks of width 64 · squares: their mean · lines: theory, one half and ±2 deviations",
+        finding,
+        how,
     )
     layers = np.arange(1, zeros.shape[1] + 1)
     jitter = torch.linspace(-0.28, 0.28, len(zeros)).numpy()
@@ -75,11 +73,13 @@ def at_init(zeros: Tensor, spread: Tensor) -> Figure:
     return figure
 
 
-def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor) -> Figure:
+def shifted(
+    biases: Tensor, predicted: Tensor, tried: Sequence[float], measured: Tensor, finding: str, how: str
+) -> Figure:
     """Share of zeros against the initial bias: predicted [biases], a line; measured [tried, seeds], marks."""
     figure, ax = plots.axes(
-        "A bias sets the share of zeros, as the Gaussian foretells",
-        "first hidden layer on real images · line: theory · marks: five networks",
+        finding,
+        how,
         size=(7.2, 3.2),
     )
     ax.plot(biases, predicted, color=RELU)
@@ -92,11 +92,11 @@ def shifted(biases: Tensor, predicted: Tensor, tried: Sequence[float], measured:
     return figure
 
 
-def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor]) -> Figure:
+def after_training(
+    rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Mapping[int, Tensor], finding: str, how: str
+) -> Figure:
     """Share of zeros and of dead units after training against the learning rate; depth -> [rates, seeds]."""
-    figure, grid = plots.axes(
-        "The higher the learning rate, the more zeros after training",
-        "ReLU, He's init, five networks each (dots; diverged ones left out), mean (line)\nall after the same number of steps",
+    figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 3.7), sharex=True, sharey=True,
     )  # fmt: skip
     for ax, shares, title in zip(grid, (zeros, dead), ("exact zeros", "dead units"), strict=True):
@@ -122,15 +122,15 @@ def after_training(rates: Sequence[float], zeros: Mapping[int, Tensor], dead: Ma
     return figure
 
 
-def during_training(zeros: Mapping[str, Tensor]) -> Figure:
+def during_training(zeros: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Share of zeros over the epochs, name of the arm -> [epochs + 1, seeds]; band: lowest to highest seed."""
     figure, ax = plots.axes(
-        "A penalty on the activations makes a layer sparser within an epoch",
-        "three hidden layers, at one learning rate · line: mean of five networks · band: lowest to highest",
+        finding,
+        how,
         size=(7.2, 3.6),
     )
     shades = _blues(len(zeros))
-    heights = _apart([float(found[-1].mean()) for found in zeros.values()], 0.055)
+    heights = plots.apart([float(found[-1].mean()) for found in zeros.values()], 0.055)
     epochs = 0
     for (name, found), colour, marker, height in zip(zeros.items(), shades, MARKERS, heights, strict=False):
         epochs = len(found) - 1
@@ -147,11 +147,9 @@ def during_training(zeros: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def firing(panels: Mapping[str, Tensor]) -> Figure:
+def firing(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """Histograms over units of the share of images a unit is on for; name -> [units]. Dead units get a red bar."""
-    figure, grid = plots.axes(
-        "Sparse is not dead: what counts is that every unit fires for something",
-        "share of units, by the share of images each is on for · dashed: mean · red, and above: on for none",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     edges = np.linspace(0, 1, 21)
@@ -169,42 +167,34 @@ def firing(panels: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def accuracy(table: pd.DataFrame, best: Mapping[float, float], dense: pd.DataFrame) -> Figure:
+def accuracy(
+    sparse: Mapping[str, tuple[Tensor, Tensor]], dense: Mapping[str, Tensor], finding: str, how: str
+) -> Figure:
     """Test accuracy against the share of zeros.
 
-    table: ReLU networks with the columns zeros, test_accuracy, l1, learning_rate. best: l1 -> its tuned rate, ringed.
-    dense: networks of other activations at their tuned rates, with the columns activation, test_accuracy.
+    sparse: arm -> (zeros, accuracies) of its networks; arms of ReLU alone in blues, the others in grey. dense: the label of an
+    activation without zeros -> accuracies; in its colours where it is registered.
     """
-    figure, ax = plots.axes(
-        "More zeros do not buy accuracy; a strong penalty costs it",
-        "ReLU with an L1 penalty, three rates, five networks each; full marks: the penalty's best rate\n"
-        "at the left, without zeros: four other activations, each at its best rate",
-        size=(7.2, 4.4),
-    )
-    shades = _blues(len(best))
-    for (l1, rate), colour, marker in zip(best.items(), shades, MARKERS, strict=True):
-        rows = table[table.l1 == l1]
-        tuned = rows[rows.learning_rate == rate]
-        ax.plot(rows.zeros, rows.test_accuracy, marker, color=colour, ms=3.5, alpha=0.35)
-        ax.plot(tuned.zeros, tuned.test_accuracy, marker, color=colour, ms=6, mec="white", mew=0.5,
-                label="no penalty" if l1 == 0 else f"L1 {l1:g}")  # fmt: skip
-    names = list(dict.fromkeys(dense.activation))
-    for i, name in enumerate(names):
-        entry, rows = activations.get(name), dense[dense.activation == name]
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.4))
+    shades = iter(_blues(sum("ReLU" in arm for arm in sparse)))
+    for (arm, (zeros, found)), marker in zip(sparse.items(), itertools.cycle(MARKERS)):
+        colour = next(shades) if "ReLU" in arm else GREY
+        ax.plot(zeros, found, marker, color=colour, ms=6, mec="white", mew=0.5, label=arm)
+    looks = {entry.label: (entry.colour, entry.marker) for entry in map(activations.get, activations.names())}
+    for i, (label, found) in enumerate(dense.items()):
+        colour, marker = looks.get(label, ("0.5", "P"))
         x = -0.05 + 0.075 * i
-        ax.plot([x] * len(rows), rows.test_accuracy, entry.marker, color=entry.colour, ms=5, alpha=0.75)
-        low = float(rows.test_accuracy.min())
-        ax.text(x, low - 0.008, entry.label, color=entry.colour, rotation=90, fontsize=9, fontweight="bold",
+        ax.plot([x] * len(found), found, marker, color=colour, ms=5, alpha=0.75)
+        ax.text(x, float(found.min()) - 0.008, label, color=colour, rotation=90, fontsize=9, fontweight="bold",
                 ha="center", va="top")  # fmt: skip
-    ax.axvline(0.25, color="0.6", lw=0.8, linestyle=(0, (2, 2)))
+    ax.axvline(-0.05 + 0.075 * len(dense), color="0.6", lw=0.8, linestyle=(0, (2, 2)))
+    lowest = min(float(found.min()) for found in [*dense.values(), *(pair[1] for pair in sparse.values())])
     ax.set_xlim(-0.1, 1.0)
-    ax.set_ylim(max(0.0, float(table.test_accuracy.min()) - 0.03), float(dense.test_accuracy.max()) + 0.03)
-    ax.set_xticks(
-        [0.06, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1], ["no zeros", "40", "50", "60", "70", "80", "90", "100 %"]
-    )
+    ax.set_ylim(lowest - 0.1, None)
+    ax.set_xticks([0.1, 0.5, 0.6, 0.7, 0.8, 0.9, 1], ["no zeros", "50", "60", "70", "80", "90", "100 %"])
     ax.set_xlabel("share of exact zeros after training")
     ax.set_ylabel("test accuracy")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.34, 0.02), title="ReLU", title_fontsize=9)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.42, 0.0))
     return figure
 
 
@@ -217,6 +207,8 @@ def race(
     panels: Mapping[str, pd.DataFrame],
     even: Mapping[str, Mapping[str, float]],
     real: tuple[float, float],
+    finding: str,
+    how: str,
     own: Sequence[tuple[float, float]] = (),
 ) -> Figure:
     """Speed-up over the dense product against the share of zeros, a panel for each batch.
@@ -225,10 +217,7 @@ def race(
     the panel. real: lowest and highest share of zeros of the trained networks, a band. own: (zeros, speed-up by CSR)
     of a real layer with its real activations, stars in the first panel.
     """
-    figure, grid = plots.axes(
-        "At batch 256 our networks' zeros lie short of the break-even",
-        "above 1: faster than dense · grey band: zeros in our tuned ReLU networks · rings: break-even\n"
-        "thin line: the ceiling, all multiplications by 0 saved · stars: a real layer, CSR",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 4.2), sharey=True,
     )  # fmt: skip
     for i, (ax, (title, table)) in enumerate(zip(grid, panels.items(), strict=True)):
@@ -261,15 +250,14 @@ def race(
     return figure
 
 
-def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
+def brain(rows: Mapping[str, tuple[float, float, str]], finding: str, how: str) -> Figure:
     """Shares of active units: name -> (low, high, kind); kind "cortex", "network" (ours) or "paper" sets the look.
 
     A low of 0 means that no lower end is known: the bar is open to the left.
     """
     figure, ax = plots.axes(
-        "Left to itself, a ReLU layer is busier than any estimate for cortex",
-        "share of units active at once, log axis · dots: measured here · bars: cited estimates,\n"
-        "those for cortex that name no lower end are open to the left",
+        finding,
+        how,
         size=(7.2, 3.6),
     )
     looks = {"cortex": (RED, "D"), "paper": (GREY, "s"), "network": (RELU, "o")}
@@ -293,11 +281,9 @@ def brain(rows: Mapping[str, tuple[float, float, str]]) -> Figure:
     return figure
 
 
-def explored(z: Tensor, density: Tensor, zero: Tensor, activation: str, title: str) -> Figure:
+def explored(z: Tensor, density: Tensor, zero: Tensor, activation: str, finding: str, how: str) -> Figure:
     """The explorer's picture: the density of z [points], and where the activation counts as zero, bool [points]."""
-    figure, ax = plots.axes(
-        title, "curve: density of z · shaded and underlined: where h counts as zero", size=(7.2, 3.2)
-    )
+    figure, ax = plots.axes(finding, how, size=(7.2, 3.2))
     figure.set_layout_engine("none")
     ax.set_position((0.1, 0.16, 0.88, 0.62))
     entry = activations.get(activation)
@@ -320,16 +306,3 @@ def _blues(count: int) -> list[str]:
 
 def _percent(ax: Axes) -> None:
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
-
-
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    placed = list(heights)
-    for _ in range(200):
-        for below, above in itertools.pairwise(order):
-            short = gap - (placed[above] - placed[below])
-            if short > 1e-9:
-                placed[below] -= short / 2
-                placed[above] += short / 2
-    return placed

@@ -1,5 +1,6 @@
 """Figures of notebook 05, Dead units."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -36,11 +37,9 @@ ARMS = {
 }
 
 
-def opening(panels: Mapping[str, Tensor]) -> Figure:
+def opening(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """For each network [depth, width]: the share of images for which a unit is on, sorted in every layer."""
-    figure, grid = plots.axes(
-        "PyTorch's default kills five times as many units as He's scale",
-        "one column a unit, sorted · grey: share of the 2,000 images it is on for · red, hatched: off for every image",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 2.9), sharey=True,
     )  # fmt: skip
     for ax, (name, on) in zip(grid, panels.items(), strict=True):
@@ -53,12 +52,9 @@ def opening(panels: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def gates(panels: Mapping[str, Tensor]) -> Figure:
+def gates(panels: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """For each network a bool [images, units] of one layer: who is on for whom."""
-    images = len(next(iter(panels.values())))
-    figure, grid = plots.axes(
-        "Lower biases: more units off for all, in the end a whole layer",
-        f"each row an image, each column a unit of layer 3 · blue: on · white: off · pink: off for all {images}",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.0), sharey=True,
     )  # fmt: skip
     for ax, (name, on) in zip(grid, panels.items(), strict=True):
@@ -87,6 +83,8 @@ def born_dead(
     law: Mapping[int, Sequence[float]],
     found: Mapping[int, Sequence[tuple[float, float, float]]],
     constant: Sequence[tuple[float, float, float]],
+    finding: str,
+    how: str,
 ) -> Figure:
     """The share of networks born dead against the width.
 
@@ -94,9 +92,8 @@ def born_dead(
     constant: at each of ``widths``, the share constant for all inputs at 10 layers.
     """
     figure, ax = plots.axes(
-        "Born dead: likely in a narrow network, unheard of in a wide one",
-        "lines: the law 1 − (1 − 2⁻ᴺ)ᴸ · marks: 10,000 networks each, with 95 % intervals\n"
-        "hollow: 2,000 networks with one input number, 10 layers, off for every input",
+        finding,
+        how,
         size=(7.2, 4.4),
     )
     colours = ["0.55", *OTHERS, "0.1"]
@@ -132,11 +129,11 @@ def born_dead(
     return figure
 
 
-def by_layer(shares: Mapping[str, Tensor]) -> Figure:
+def by_layer(shares: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """The share of dead units over the layers, name -> [seeds, depth], of networks not yet trained."""
     figure, ax = plots.axes(
-        "It takes both: small weights and random biases",
-        "ten layers of 192 units, untrained · lines: mean of five seeds · marks: each seed",
+        finding,
+        how,
     )
     looks = {
         "PyTorch's default": (DEAD, "-", "o"),
@@ -146,15 +143,15 @@ def by_layer(shares: Mapping[str, Tensor]) -> Figure:
     }
     ax.axhline(0.5, color="0.5", lw=1, linestyle=(0, (2, 2)))
     ax.text(1, 0.505, "one half: z without a trace of the image", fontsize=9, color="0.35", va="bottom")
-    heights = {"PyTorch's default": 0.5, "weights × √6": 0.145, "biases × 0": 0.095, "batch norm": 0.0}
-    for name, share in shares.items():
+    heights = plots.apart([float(share[:, -1].mean()) for share in shares.values()], 0.045)
+    for (name, share), height in zip(shares.items(), heights, strict=True):
         colour, dash, shape = looks[name]
         layers = np.arange(1, share.shape[1] + 1)
         ax.plot(layers, share.mean(0), color=colour, linestyle=dash)
         ax.plot(layers, share.T, shape, color=colour, ms=3.4, alpha=0.5)
-        plots.label_line(ax, layers[-1] + 0.25, heights[name], name, colour)
-    ax.set_xlim(0.7, 13.2)
-    ax.set_xticks(range(1, 11))
+        plots.label_line(ax, layers[-1] + 0.25, height, name, colour)
+    ax.set_xlim(0.7, layers[-1] + 3.2)
+    ax.set_xticks(layers)
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("share of units dead")
     return figure
@@ -165,12 +162,11 @@ def by_images_and_depth(
     by_count: Mapping[str, Tensor],
     depths: Sequence[int],
     by_depth: Mapping[str, Tensor],
+    finding: str,
+    how: str,
 ) -> Figure:
     """The share of dead units, untrained, against images and depth: name -> [knob values, seeds]."""
-    figure, grid = plots.axes(
-        "Fewer dead with more images, more with depth",
-        "untrained ReLU networks, five seeds · solid, circles: PyTorch's default\n"
-        "dashed, triangles: the same networks without biases",
+    figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     knobs = [(counts, by_count, "images that count as all"), (depths, by_depth, "hidden layers")]
@@ -188,48 +184,42 @@ def by_images_and_depth(
     return figure
 
 
-def by_bias(table: pd.DataFrame) -> Figure:
-    """Off-side share and accuracy for each arm and bias, of trained networks; columns as dying.Lives.table."""
-    arms = list(dict.fromkeys(table.arm))
-    figure, grid = plots.axes(
-        "All biases low: ELU and a large leak get away, a small leak does not",
-        "four layers, learning rate 0.05, five networks each · filled: all biases −1 · hollow: −2",
-        columns=2, size=(7.2, 3.3), sharey=True,
-    )  # fmt: skip
-    for row, arm in enumerate(arms):
-        for bias, lift, fill in ((-1.0, -0.13, True), (-2.0, 0.13, False)):
-            rows = table[(table.arm == arm) & (table.bias == bias)]
-            colour = (
-                activations.get("elu").colour
-                if arm == "ELU"
-                else "#0173b2"
-                if "leaky" not in arm
-                else "#3a8fc4"
-            )
-            for ax, column in zip(grid, ("off_side", "accuracy"), strict=True):
-                face = colour if fill else "none"
-                y = np.full(len(rows), row + lift)
-                ax.plot(rows[column], y, "o", ms=5, mfc=face, mec=colour, mew=1.2, alpha=0.75)
+def by_bias(panels: Mapping[str, pd.DataFrame], finding: str, how: str) -> Figure:
+    """Test accuracy for each arm and bias; panel -> a table with arm, bias and accuracy, a row per network.
+
+    The first panel's arms are the rows of all; an arm that another panel has not tried stays empty there. The higher of the
+    two biases is drawn filled, the lower hollow.
+    """
+    first = next(iter(panels.values()))
+    arms, biases = list(dict.fromkeys(first.arm)), sorted(first.bias.unique(), reverse=True)
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 3.3), sharey=True)
+    for ax, (title, table) in zip(grid, panels.items(), strict=True):
+        for (row, arm), (bias, lift) in itertools.product(
+            enumerate(arms), zip(biases, (-0.14, 0.14), strict=True)
+        ):
+            found = table[(table.arm == arm) & (table.bias == bias)].accuracy
+            name = "elu" if arm == "ELU" else "leaky_relu" if "leak" in arm else "relu"
+            colour = activations.get(name).colour
+            face = colour if bias == biases[0] else "none"
+            ax.plot(found, [row + lift] * len(found), "o", ms=5, mfc=face, mec=colour, mew=1.2, alpha=0.75)
+        ax.set_title(title, fontsize=10)
+        ax.set_xlim(0, 0.9)
+        ax.axvline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
+        ax.set_xlabel("test accuracy")
     grid[0].set_yticks(range(len(arms)), arms)
     grid[0].invert_yaxis()
-    grid[0].set_xlim(-0.03, 1)
-    grid[1].set_xlim(0, 0.9)
-    grid[1].axvline(0.1, color="0.5", lw=1, linestyle=(0, (2, 2)))
-    grid[1].text(0.115, len(arms) - 2.0, "guessing", fontsize=8.5, color="0.35")
-    grid[0].set_xlabel("units off for every image (z ≤ 0)")
-    grid[1].set_xlabel("test accuracy")
     return figure
 
 
-def rates(table: pd.DataFrame) -> Figure:
-    """The share of dead units as a map over learning rate and momentum, and as lines over rate / (1 - momentum)."""
-    figure, (left, right) = plots.axes(
-        "From momentum 0.8 on, deaths begin at about the same stride",
-        "four layers, ReLU, He · left: % of units dead, mean of those of five still finite · ∅ a layer off · × diverged\n"
-        "dashed: the stride rate / (1 − momentum) = 2 · right: marks a network, line their mean",
+def rates(table: pd.DataFrame, stride: float, finding: str, how: str) -> Figure:
+    """The share of dead units as a map over learning rate and momentum, and as lines over rate / (1 - momentum).
+
+    stride: of the dashed lines in both.
+    """
+    figure, (left, right) = plots.axes(finding, how,
         columns=2, size=(7.2, 4.0), width_ratios=(1.35, 1),
     )  # fmt: skip
-    _map(left, table, stride=2.0)
+    _map(left, table, stride)
     looks = _momenta(table)
     for (momentum, (colour, dash, shape)), (_, rows) in zip(
         looks.items(), table.groupby("momentum"), strict=True
@@ -243,7 +233,7 @@ def rates(table: pd.DataFrame) -> Figure:
             label=f"momentum {momentum:g}",
         )
         right.plot(rows.learning_rate / (1 - momentum), rows.dead, shape, color=colour, ms=3.4, alpha=0.6)
-    right.axvline(2.0, color="0.25", lw=1.2, linestyle=(0, (4, 2)))
+    right.axvline(stride, color="0.25", lw=1.2, linestyle=(0, (4, 2)))
     _log_axis(right, [0.0125, 0.1, 0.8, 6.4])
     right.set_xlabel("stride: rate / (1 − momentum)")
     right.set_yticks([0, 0.2, 0.4, 0.6])
@@ -310,12 +300,9 @@ def _map(ax: Axes, table: pd.DataFrame, stride: float) -> None:
     ax.set_ylabel("momentum")
 
 
-def cures(table: pd.DataFrame) -> Figure:
+def cures(table: pd.DataFrame, finding: str, how: str) -> Figure:
     """Off-side share and accuracy against the learning rate, a line an arm; the diverged on a strip of their own."""
-    figure, grid = plots.axes(
-        "Against too high a rate batch norm helps; leaky ReLU and ELU do not",
-        "four layers, momentum 0.9, five networks each · marks: a network · line: mean of those still finite\n"
-        "×: networks that diverged, their number beside it",
+    figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 4.0),
     )  # fmt: skip
     for row, (arm, (name, dash, shape, fill)) in enumerate(ARMS.items()):
@@ -352,11 +339,9 @@ def cures(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def turnover(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+def turnover(panels: Mapping[str, tuple[Tensor, Tensor]], finding: str, how: str) -> Figure:
     """Units that died and that came back, by layer: name -> (died [depth], revived [depth])."""
-    figure, grid = plots.axes(
-        "Without momentum layer 1's dead stay dead; many deeper ones return",
-        "units that died, and that came back, in four epochs; all networks of the map that stayed finite",
+    figure, grid = plots.axes(finding, how,
         columns=len(panels), size=(7.2, 3.2), sharey=True,
     )  # fmt: skip
     for ax, (name, counts) in zip(grid, panels.items(), strict=True):
@@ -383,16 +368,14 @@ def explored(
     accuracy: Tensor,
     chosen: tuple[int, int],
     on: Tensor,
+    finding: str,
+    how: str,
 ) -> Figure:
     """The explorer's picture. dead, accuracy: [biases, rates], NaN where all diverged. chosen: the cell.
 
     on: [depth, width] of one network there, NaN where it diverged.
     """
-    where = f"bias {_signed(biases[chosen[0]])}, rate {rates[chosen[1]]:g}"
-    figure, grid = plots.axes(
-        f"{where}: {_percent(dead[chosen])} dead, accuracy {accuracy[chosen]:.2f}",
-        "left: share of dead units, mean of those of five that stayed finite (grey: none)\n"
-        "right: the units of one network; red, hatched: dead",
+    figure, grid = plots.axes(finding, how,
         columns=2, size=(7.2, 3.3), width_ratios=(1, 1.15),
     )  # fmt: skip
     left, right = grid

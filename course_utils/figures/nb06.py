@@ -18,6 +18,7 @@ __all__ = [
     "Point",
     "against_depth",
     "against_growth",
+    "against_steps",
     "apart",
     "dead",
     "explored",
@@ -49,14 +50,9 @@ class Point(NamedTuple):
     accuracy: Tensor
 
 
-def training(curves: Sequence[Curve], every: int) -> Figure:
-    """Training loss over the steps: values [points, seeds], mean of ``every`` steps each; solid: with batch norm."""
-    figure, ax = plots.axes(
-        "At 30 layers batch norm saves the sigmoid, but not ReLU",
-        "loss on the training batches · lines: mean of five networks · bands: lowest to highest\n"
-        "solid: with batch norm · dashed: without",
-        size=(7.2, 4.2),
-    )
+def training(curves: Sequence[Curve], every: int, finding: str, how: str) -> Figure:
+    """Training loss over the steps: values [points, seeds], mean of ``every`` steps each; lines: mean, bands: range."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.2))
     ax.axhline(math.log(10), color="0.4", lw=1, linestyle=(0, (2, 2)))
     ends = []
     for curve in curves:
@@ -79,14 +75,9 @@ def training(curves: Sequence[Curve], every: int) -> Figure:
     return figure
 
 
-def against_depth(depths: Sequence[int], curves: Sequence[Curve]) -> Figure:
-    """Test accuracy against depth: values [depths, seeds]; solid: with batch norm."""
-    figure, ax = plots.axes(
-        "With batch norm the sigmoid bears 30 layers; ReLU does not",
-        "test accuracy at each arm's own best learning rate · marks: five networks · lines: mean\n"
-        "solid: with batch norm · dashed: without",
-        size=(7.2, 4.3),
-    )
+def against_depth(depths: Sequence[int], curves: Sequence[Curve], finding: str, how: str) -> Figure:
+    """Test accuracy against depth: values [depths, seeds]; marks: each seed, lines: mean."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.3))
     ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
     places = list(range(len(depths)))
     heights = _apart([float(c.values[-1].mean()) for c in curves], 0.055)
@@ -107,12 +98,43 @@ def against_depth(depths: Sequence[int], curves: Sequence[Curve]) -> Figure:
     return figure
 
 
-def growth(curves: Sequence[Curve], predicted: Mapping[str, Tensor]) -> Figure:
+def against_steps(
+    steps: Sequence[int],
+    panels: Mapping[str, Sequence[Curve]],
+    baseline: Mapping[str, Tensor],
+    finding: str,
+    how: str,
+) -> Figure:
+    """Test accuracy on the way, a panel for each optimiser; lines: mean, bands: range, crosses: a linear classifier.
+
+    Args:
+        steps: where it was measured, rising.
+        panels: title -> curves of values [steps, seeds].
+        baseline: title -> accuracies [steps] of a linear classifier after as many steps.
+    """
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 4.0), sharey=True, squeeze=False)
+    last = steps[-1]
+    for ax, (title, curves) in zip(grid[0], panels.items(), strict=True):
+        ends = [float(curve.values[-1].mean()) for curve in curves]
+        for curve, height in zip(curves, _apart(ends, 0.07), strict=True):
+            colour = activations.get(curve.activation).colour
+            low, high = curve.values.amin(1), curve.values.amax(1)
+            ax.plot(steps, curve.values.mean(1), color=colour, linestyle="-" if curve.solid else DASHED)
+            ax.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
+            plots.label_line(ax, last * 1.03, height, curve.name, colour, fontsize=8.5)
+        ax.plot(steps, baseline[title], "x", color="0.35", ms=6, mew=1.6)
+        ax.set_title(title, loc="left", fontsize=10)
+        ax.set_xlim(0, last * 1.62)
+        ax.set_xticks([0, *steps])
+        ax.set_xlabel("training steps")
+    grid[0][0].set_ylim(0, 0.9)
+    grid[0][0].set_ylabel("test accuracy")
+    return figure
+
+
+def growth(curves: Sequence[Curve], predicted: Mapping[str, Tensor], finding: str, how: str) -> Figure:
     """The size of dL/dz over the layers with batch norm, relative to the last: values [depth, N]; lines: predicted."""
-    figure, ax = plots.axes(
-        "With batch norm gradients grow toward the input, ReLU's most",
-        "lines: theory · marks: five networks of width 256, a batch of 256",
-    )
+    figure, ax = plots.axes(finding, how)
     depth = len(curves[0].values)
     layers = np.arange(1, depth + 1)
     ends = [math.log10(float(c.values[0].log().mean().exp())) for c in curves]
@@ -131,14 +153,9 @@ def growth(curves: Sequence[Curve], predicted: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-def against_growth(points: Sequence[Point]) -> Figure:
-    """Test accuracy at 30 layers against the growth of gradients measured at init."""
-    figure, ax = plots.axes(
-        "What grows fast learns badly, whichever activation it is",
-        "test accuracy after training, 30 layers with batch norm · marks: five networks, bar: their mean\n"
-        "filled: as usual · hollow: the same activation, changed so that it grows at another pace",
-        size=(7.2, 4.3),
-    )
+def against_growth(points: Sequence[Point], finding: str, how: str) -> Figure:
+    """Test accuracy against the growth of gradients measured at init; marks: each seed, bar: mean."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.3))
     ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
     heights = _apart([float(point.accuracy.mean()) for point in points], 0.062)
     for point, height in zip(points, heights, strict=True):
@@ -148,7 +165,8 @@ def against_growth(points: Sequence[Point]) -> Figure:
         ax.plot(x, point.accuracy, entry.marker, mfc=fill, mec=entry.colour, mew=1.2, ms=5.5, alpha=0.8)
         mean = float(point.accuracy.mean())
         ax.plot([point.growth - 0.004, point.growth + 0.004], [mean, mean], color=entry.colour, lw=2)
-        plots.label_line(ax, point.growth + 0.0095, height, point.name, entry.colour)
+        near = [p.growth for p in points if abs(p.growth - point.growth) < 0.04 and _near(p, point)]
+        plots.label_line(ax, max(near) + 0.0095, height, point.name, entry.colour)
     ax.text(1.012, CHANCE - 0.035, "chance", color="0.35", fontsize=9, va="center")
     ax.set_xlim(1.01, 1.325)
     ax.set_ylim(0, 0.9)
@@ -158,12 +176,9 @@ def against_growth(points: Sequence[Point]) -> Figure:
     return figure
 
 
-def apart(curves: Sequence[Curve], start: float) -> Figure:
-    """The distance of an image and its noisy twin over the layers: values [depth, N]; solid: as usual."""
-    figure, ax = plots.axes(
-        "What makes the gradient grow makes small differences grow",
-        "distance of z between an image and its noisy twin · lines: mean of five networks · marks: each",
-    )
+def apart(curves: Sequence[Curve], start: float, finding: str, how: str) -> Figure:
+    """The distance of an image and its noisy twin over the layers: values [depth, N]; lines: mean, marks: each."""
+    figure, ax = plots.axes(finding, how)
     depth = len(curves[0].values)
     layers = np.arange(1, depth + 1)
     ends = [math.log10(float(c.values[-1].log().mean().exp())) for c in curves]
@@ -182,13 +197,9 @@ def apart(curves: Sequence[Curve], start: float) -> Figure:
     return figure
 
 
-def remedies(rows: Mapping[str, tuple[str, Tensor]]) -> Figure:
-    """Test accuracy [seeds] of each remedy at eight layers: name -> (activation, accuracies), top to bottom."""
-    figure, ax = plots.axes(
-        "Of four normalisations only batch norm helps; residual paths do, too",
-        "test accuracy, eight hidden layers, best learning rate each · marks: five networks",
-        size=(7.2, 4.1),
-    )
+def remedies(rows: Mapping[str, tuple[str, Tensor]], finding: str, how: str) -> Figure:
+    """Test accuracy [seeds] of each remedy: name -> (activation, accuracies), top to bottom."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.1))
     ax.axvline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
     for i, (activation, seeds) in enumerate(rows.values()):
         entry = activations.get(activation)
@@ -202,13 +213,9 @@ def remedies(rows: Mapping[str, tuple[str, Tensor]]) -> Figure:
     return figure
 
 
-def dead(names: Sequence[str], plain: Tensor, normed: Tensor) -> Figure:
-    """Share of dead units [settings, seeds] in ReLU networks without and with batch norm."""
-    figure, ax = plots.axes(
-        "Batch norm all but does away with dead units",
-        "units off for every training image, in per cent, eight layers · marks: five networks",
-        size=(7.2, 3.4),
-    )
+def dead(names: Sequence[str], plain: Tensor, normed: Tensor, finding: str, how: str) -> Figure:
+    """Share of dead units [settings, seeds] in ReLU networks without and with batch norm; marks: each seed."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 3.4))
     entry = activations.get("relu")
     for values, fill, offset, name in (
         (plain, "white", -0.1, "without"),
@@ -226,13 +233,12 @@ def dead(names: Sequence[str], plain: Tensor, normed: Tensor) -> Figure:
     return figure
 
 
-def explored(measured: Tensor, predicted: Tensor | None, activation: str, title: str) -> Figure:
+def explored(measured: Tensor, predicted: Tensor | None, activation: str, finding: str, how: str) -> Figure:
     """The explorer's picture: dL/dz over the layers, measured [depth, N] and, where there is one, predicted [depth].
 
     Drawn fast: powers of ten on a plain axis, and a place for the axes that need not be worked out.
     """
-    how = "line: theory, where there is one · marks: three networks of width 48 · relative to the last layer"
-    figure, ax = plots.axes(title, how, size=(7.2, 3.4))
+    figure, ax = plots.axes(finding, how, size=(7.2, 3.4))
     figure.set_layout_engine("none")
     ax.set_position((0.11, 0.15, 0.87, 0.64))
     entry = activations.get(activation)
@@ -250,6 +256,10 @@ def explored(measured: Tensor, predicted: Tensor | None, activation: str, title:
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel("size of dL/dz")
     return figure
+
+
+def _near(one: Point, other: Point) -> bool:
+    return abs(float(one.accuracy.mean() - other.accuracy.mean())) < 0.1
 
 
 def _powers_of_ten(ax: Axes, powers: np.ndarray) -> None:

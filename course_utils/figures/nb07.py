@@ -12,7 +12,18 @@ from torch import Tensor
 from course_utils import activations, plots
 from course_utils.activations import Dash
 
-__all__ = ["Arm", "Panel", "against_theory", "by_depth", "by_gain", "curves", "explored", "maps", "shares"]
+__all__ = [
+    "Arm",
+    "Panel",
+    "against_theory",
+    "by_depth",
+    "by_gain",
+    "curves",
+    "ends",
+    "explored",
+    "maps",
+    "shares",
+]
 
 DASHED: Dash = (0, (5, 1.6))
 CHANCE = math.log(10)
@@ -92,13 +103,18 @@ def _around(gains: Sequence[float], usual: tuple[float, float]) -> tuple[float, 
 
 
 def by_depth(
-    steps: Mapping[str, Mapping[int, Sequence[float]]], arms: Mapping[str, Arm], limit: int, target: float
+    steps: Mapping[str, Mapping[int, Sequence[float]]],
+    arms: Mapping[str, Arm],
+    limit: int,
+    finding: str,
+    how: str,
+    beside: tuple[str, float],
 ) -> Figure:
-    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "never"."""
-    figure, ax = plots.axes(
-        "tanh keeps up with ReLU; the sigmoid is late, or never arrives",
-        f"steps to training loss {target:g} · marks: five seeds each, at the arm's own best rate · lines: medians",
-    )
+    """Steps of every network, arm -> depth -> [seeds], at its depth; infinity stands in the row "not in limit".
+
+    ``beside``: name and steps of a classifier that has no depth, drawn as a level line.
+    """
+    figure, ax = plots.axes(finding, how)
     never = limit * 1.35
     ends, names = [], []
     depths = sorted({depth for row in steps.values() for depth in row})
@@ -117,10 +133,12 @@ def by_depth(
     for height, (name, colour) in zip(_apart(ends, 0.055), names, strict=True):
         plots.label_line(ax, depths[-1] + 0.4, 10**height, name, colour)
     ax.axhspan(limit * 1.12, limit * 1.6, color=plots.PALE, lw=0)
+    ax.axhline(beside[1], color="0.35", lw=1, linestyle=(0, (2, 2)))
+    ax.text(depths[0] - 0.45, beside[1] * 0.97, beside[0], fontsize=8.5, color="0.35", va="top")
     ax.set_yscale("log")
     ax.minorticks_off()
     ax.set_yticks([25, 50, 100, 200, never], ["25", "50", "100", "200", f"not in {limit}"])
-    ax.set_ylim(30, limit * 1.6)
+    ax.set_ylim(0.8 * min(30, beside[1]), limit * 1.6)
     ax.set_xticks(depths)
     ax.set_xlim(depths[0] - 0.5, depths[-1] + 1.4)
     ax.set_xlabel("depth (hidden layers)")
@@ -132,17 +150,14 @@ def _median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def against_theory(rows: Sequence[tuple[str, str, int, float, float]], limit: int) -> Figure:
-    """Rows (name, activation, depth, predicted share of the gradient left, median steps), one mark each."""
-    figure, ax = plots.axes(
-        "Where theory lets the gradient die, the race takes long",
-        "each mark: one arm at one depth (the number) · hollow: gain 0.35\n"
-        "filled: modern init; the sigmoid has three arms: Xavier, gain 5, σ(4z)",
-    )
+def against_theory(
+    rows: Sequence[tuple[str, str, int, float, float, bool]], limit: int, finding: str, how: str
+) -> Figure:
+    """Rows (name, activation, depth, predicted share of the gradient left, median steps, hollow), one mark each."""
+    figure, ax = plots.axes(finding, how)
     never = limit * 1.35
-    for name, activation, depth, left, steps in rows:
+    for name, activation, depth, left, steps, hollow in rows:
         entry = activations.get(activation)
-        hollow = "0.35" in name
         y = steps if math.isfinite(steps) else never
         face = "none" if hollow else entry.colour
         ax.plot(left, y, entry.marker, mfc=face, mec=entry.colour, mew=1.2, ms=10 if hollow else 6)
@@ -189,14 +204,15 @@ def _beside(name: str, activation: str, hollow: bool) -> tuple[int, int]:
 
 
 def curves(
-    panels: Mapping[str, Mapping[str, Tensor]], arms: Mapping[str, Arm], target: float, window: int
+    panels: Mapping[str, Mapping[str, Tensor]],
+    arms: Mapping[str, Arm],
+    target: float,
+    window: int,
+    finding: str,
+    how: str,
 ) -> Figure:
     """Panels of smoothed loss curves: title -> arm -> [steps, seeds]; thin lines are seeds."""
-    figure, grid = plots.axes(
-        "No sixfold lead of ReLU over tanh, at the old scale or at the new one",
-        f"training loss, depth 4, mean of {window} steps · five seeds each, at each arm's own best rate",
-        columns=len(panels), size=(7.2, 3.9), sharey=True,
-    )  # fmt: skip
+    figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 3.9), sharey=True)
     for ax, (title, rows) in zip(grid, panels.items(), strict=True):
         for name, losses in rows.items():
             entry = activations.get(arms[name].activation)
@@ -215,14 +231,36 @@ def curves(
     return figure
 
 
+def ends(
+    rows: Sequence[tuple[str, str, Sequence[float], Sequence[float]]], finding: str, how: str, soon: str
+) -> Figure:
+    """How soon and how high: rows (name, activation, steps per seed, accuracies per seed, 0..1), one line each.
+
+    ``soon``: what the steps lead to, for the axis. Infinite steps have no mark.
+    """
+    figure, (left, right) = plots.axes(finding, how, columns=2, size=(7.2, 3.4), sharey=True)
+    for i, (_, activation, steps, accuracies) in enumerate(rows):
+        entry = activations.get(activation)
+        for ax, values in ((left, list(steps)), (right, [100 * value for value in accuracies])):
+            shown = [value for value in values if math.isfinite(value)]
+            ax.plot(shown, [-i] * len(shown), entry.marker, color=entry.colour, ms=5, alpha=0.6)
+            if shown:
+                ax.plot([sum(shown) / len(shown)] * 2, [-i - 0.3, -i + 0.3], color=entry.colour, lw=1.8)
+    left.set_xscale("log")
+    left.minorticks_off()
+    left.set_xticks([25, 50, 100, 200, 400, 800], ["25", "50", "100", "200", "400", "800"])
+    left.set_yticks([-i for i in range(len(rows))], [name for name, *_ in rows])
+    left.set_ylim(-len(rows) + 0.4, 0.6)
+    left.set_xlabel(soon)
+    right.set_xlabel("test accuracy at the end (%)")
+    return figure
+
+
 def by_gain(
-    gains: Sequence[float], steps: Mapping[str, Tensor], marks: Mapping[str, float], target: float
+    gains: Sequence[float], steps: Mapping[str, Tensor], marks: Mapping[str, float], finding: str, how: str
 ) -> Figure:
     """Steps to the target against the gain, activation -> [G], infinity left out; marks: name -> gain."""
-    figure, ax = plots.axes(
-        "At every gain where ReLU gets there, tanh gets there sooner",
-        f"depth 4 · steps to loss {target:g} at the best of ten rates, one network each · no mark: at no rate in 200",
-    )
+    figure, ax = plots.axes(finding, how)
     for name, row in steps.items():
         shown = torch.where(row.isfinite(), row, torch.full_like(row, math.nan))
         ax.plot(gains, shown, **plots.dress(name))
@@ -244,13 +282,11 @@ def by_gain(
 def shares(
     rows: Sequence[tuple[str, str, bool]],
     values: Mapping[str, Sequence[tuple[int, int, tuple[float, float]]]],
+    finding: str,
+    how: str,
 ) -> Figure:
     """Shares with intervals: rows (name, activation, hollow); values: panel title -> one share for each row."""
-    figure, grid = plots.axes(
-        "ReLU and sigmoid: close over all gains, apart at the usual ones",
-        "share of (gain, learning rate) cells that train, with Wilson's 95 % interval · hollow: with batch norm",
-        columns=len(values), size=(7.2, 3.4), sharey=True, sharex=True,
-    )  # fmt: skip
+    figure, grid = plots.axes(finding, how, columns=len(values), size=(7.2, 3.4), sharey=True, sharex=True)
     for ax, (title, row) in zip(grid, values.items(), strict=True):
         for i, ((_, activation, hollow), (hits, count, (low, high))) in enumerate(
             zip(rows, row, strict=True)
@@ -270,10 +306,10 @@ def shares(
     return figure
 
 
-def explored(smooth: Tensor, window: int, activation: str, title: str) -> Figure:
+def explored(smooth: Tensor, window: int, activation: str, finding: str) -> Figure:
     """The explorer's picture: one cell's training curve [steps - window + 1]; drawn fast, on plain axes."""
     figure, ax = plots.axes(
-        title, f"training loss, mean of {window} steps · dashed: chance, ln 10 · dotted: 1", size=(7.2, 3.3)
+        finding, f"training loss, mean of {window} steps · dashed: chance, ln 10 · dotted: 1", size=(7.2, 3.3)
     )
     figure.set_layout_engine("none")
     ax.set_position((0.09, 0.15, 0.89, 0.64))

@@ -15,13 +15,9 @@ __all__ = ["explored", "hook", "kept", "per_element", "shares", "sparse"]
 _NUMBER = 4  # bytes of a float32
 
 
-def hook(ratios: Mapping[str, float], machine: str) -> Figure:
-    """Bars: what the sigmoid takes, over what ReLU takes. ``machine``: where it was timed, in one line."""
-    figure, ax = plots.axes(
-        "By itself the sigmoid is dearer; in a whole step one hardly sees it",
-        f"{machine}\ntimed on one thread",
-        size=(7.2, 2.7),
-    )
+def hook(ratios: Mapping[str, float], finding: str, how: str) -> Figure:
+    """Bars: what the sigmoid takes, over what ReLU takes."""
+    figure, ax = plots.axes(finding, how, size=(7.2, 2.7))
     entry = activations.get("sigmoid")
     places = np.arange(len(ratios))[::-1]
     ax.barh(places, list(ratios.values()), color=entry.colour, height=0.6)
@@ -37,16 +33,12 @@ def hook(ratios: Mapping[str, float], machine: str) -> Figure:
     return figure
 
 
-def per_element(times: pd.DataFrame, caches: Mapping[str, int]) -> Figure:
+def per_element(times: pd.DataFrame, caches: Mapping[str, int], finding: str, how: str) -> Figure:
     """Time per element against the size of the array, forward and backward; caches: bytes, marked where known.
 
     times: as :func:`course_utils.cost.element_times` gives it.
     """
-    figure, grid = plots.axes(
-        "Forward the sigmoid costs more than ReLU, backward it does not",
-        "a new array for every result, one thread · dotted: the arrays outgrow a cache of this machine",
-        columns=2, size=(7.2, 4.6), sharey=True,
-    )  # fmt: skip
+    figure, grid = plots.axes(finding, how, columns=2, size=(7.2, 4.6), sharey=True)
     for ax, (way, arrays) in zip(grid, {"forward": 2, "backward": 3}.items(), strict=True):
         part = times[times["pass"] == way]
         for name, rows in part.groupby("activation", sort=False):
@@ -74,15 +66,12 @@ def per_element(times: pd.DataFrame, caches: Mapping[str, int]) -> Figure:
     return figure
 
 
-def shares(table: pd.DataFrame, predicted: Mapping[str, Sequence[float]]) -> Figure:
+def shares(table: pd.DataFrame, predicted: Mapping[str, Sequence[float]], finding: str, how: str) -> Figure:
     """The activations' share of a training step against the width: marks measured, lines predicted.
 
     table: as :func:`course_utils.cost.step_times` gives it; predicted: activation -> share at each of its widths.
     """
-    figure, ax = plots.axes(
-        "The wider the network, the less its activations matter",
-        "three hidden layers, batches of 250 · marks: measured · lines: predicted from time per element and FLOPs",
-    )
+    figure, ax = plots.axes(finding, how)
     widths = sorted(table["width"].unique())
     for name, line in predicted.items():
         entry, rows = activations.get(name), table[table["activation"] == name]
@@ -106,13 +95,9 @@ def shares(table: pd.DataFrame, predicted: Mapping[str, Sequence[float]]) -> Fig
     return figure
 
 
-def kept(rows: Mapping[str, tuple[float, float]]) -> Figure:
+def kept(rows: Mapping[str, tuple[float, float]], finding: str, how: str) -> Figure:
     """Bars: activation -> (bytes kept alone, bytes kept in a network), per example and hidden unit."""
-    figure, ax = plots.axes(
-        "ReLU, sigmoid and tanh keep nothing extra for the backward pass",
-        "kept for the backward pass in a network, per example and hidden unit, in float32",
-        size=(7.2, 3.4),
-    )
+    figure, ax = plots.axes(finding, how, size=(7.2, 3.4))
     places = np.arange(len(rows))[::-1]
     for place, (name, (_, network)) in zip(places, rows.items(), strict=True):
         entry = activations.get(name)
@@ -150,17 +135,20 @@ def kept(rows: Mapping[str, tuple[float, float]]) -> Figure:
     return figure
 
 
-def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Sequence[float]) -> Figure:
+def sparse(
+    table: pd.DataFrame,
+    model: Sequence[float],
+    half: float,
+    trained: Sequence[float],
+    finding: str,
+    how: str,
+) -> Figure:
     """Speed-up of the sparse products against the share of zeros.
 
     table: as :func:`course_utils.cost.sparse_times` gives it; model: predicted speed-up of the product alone, at the
     same shares; half: share of zeros at init; trained: shares of trained networks, one per seed.
     """
-    figure, ax = plots.axes(
-        "A sparse product pays only beyond the zeros of our best networks",
-        "activations 250 × 1024 times weights 1024 × 1024 · thin red line: predicted from the time at half zeros",
-        size=(7.2, 4.2),
-    )
+    figure, ax = plots.axes(finding, how, size=(7.2, 4.2))
     x = 100 * table["zeros"]
     arms = {
         "CSR, product alone": (table["dense"] / table["csr"], "0.1", "-", "o"),
@@ -200,7 +188,7 @@ def sparse(table: pd.DataFrame, model: Sequence[float], half: float, trained: Se
     return figure
 
 
-def explored(times: pd.DataFrame, rows: pd.DataFrame, activation: str, elements: int, title: str) -> Figure:
+def explored(times: pd.DataFrame, rows: pd.DataFrame, activation: str, elements: int, finding: str) -> Figure:
     """The explorer's picture: left, time per element over ReLU's; right, two training steps as bars.
 
     Args:
@@ -208,10 +196,10 @@ def explored(times: pd.DataFrame, rows: pd.DataFrame, activation: str, elements:
         rows: those of :func:`course_utils.cost.step_times` for one width.
         activation: its name.
         elements: size of the array in that network, marked on the left.
-        title: the finding.
+        finding: the title.
     """
     how = "left: time per element, over ReLU's · right: one training step, in milliseconds"
-    figure, (left, right) = plots.axes(title, how, columns=2, size=(7.2, 3.2))
+    figure, (left, right) = plots.axes(finding, how, columns=2, size=(7.2, 3.2))
     figure.set_layout_engine("none")
     left.set_position((0.08, 0.16, 0.42, 0.6))
     right.set_position((0.66, 0.16, 0.32, 0.6))

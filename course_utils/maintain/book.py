@@ -39,10 +39,13 @@ CALL = re.compile(r"\bexplorer\(")
 CLAIM = re.compile(r"\b[CE]\d{1,2}\b")
 NAMED = re.compile(r"arXiv:\d|\b(?:AISTATS|CVPR|ICCV|ICLR|ICML|JMLR|NeurIPS|NIPS|PMLR|Nature|Science)\b")
 HARVEST = """
-for _one in [one for one in globals().copy().values() if type(one).__name__ == "Explorer"][:]:
-    if not hasattr(_one, "_written"):
-        object.__setattr__(_one, "_written", True)
-        _one.export(__import__("pathlib").Path({folder!r}))
+from pathlib import Path as _Path
+from course_utils.explore import Explorer as _Explorer
+_written = globals().get("_written", [])
+for _one in list(globals().values()):
+    if isinstance(_one, _Explorer) and _one not in _written:
+        _written.append(_one)
+        _one.export(_Path({folder!r}))
 """
 
 
@@ -53,7 +56,7 @@ def main(still: bool = False) -> int:
         if not still:
             export(ROOT, explorers)
         pages = build(ROOT, ROOT / "build" / "book", None if still else explorers)
-    except (CellExecutionError, RuntimeError, OSError) as error:
+    except (CellExecutionError, RuntimeError, OSError, ValueError) as error:
         print(f"Error: no book: {error}", file=sys.stderr)
         return 1
     print(f"{len(pages)} pages in build/book; open build/book/index.html")
@@ -208,8 +211,9 @@ def _chapters(read: dict[str, Any]) -> str:
 
 def _verdicts(cards: dict[str, tuple[str, claims.Card]]) -> str:
     counts = Counter(card.verdict for _, card in cards.values())
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS if counts[verdict])
-    return f"{len(cards)} cards: {told}"
+    verbs = {"holds": "hold", "fails": "fail", "depends": "depend", "unproven": "stay unproven"}
+    told = ", ".join(f"{counts[verdict]} {verb}" for verdict, verb in verbs.items() if counts[verdict])
+    return f"of {len(cards)} claims and slips {told}"
 
 
 def _sections(notebook: Any) -> Iterator[tuple[str, str, str]]:
@@ -307,7 +311,8 @@ def export(root: Path, target: Path, jobs: int | None = None) -> None:
     Raises:
         nbclient.exceptions.CellExecutionError: a cell raised.
     """
-    package = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((root / "course_utils").rglob("*.py"))))
+    rooms = [room for room in sorted((root / "course_utils").rglob("*.py")) if room.parent.name != "maintain"]
+    package = hashlib.sha256(b"".join(room.read_bytes() for room in rooms))
     have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(jobs or have) as pool:
         paths = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))

@@ -13,6 +13,7 @@ extensions = ["myst_nb", "course_utils.maintain.book_sphinx"]
 exclude_patterns = [".trees"]
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # what a cell shows as Markdown: tables and formulas, too
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 6
 myst_heading_slug_func = "course_utils.maintain.book_sphinx.jupyter_anchor"

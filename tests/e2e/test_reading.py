@@ -5,6 +5,7 @@ Screenshots of every page are left in build/e2e.
 
 import itertools
 import os
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def test_links_arrive(opened: Any, site: Path) -> None:
             address, _, mark = href.partition("#")
             if not address.startswith("file:"):
                 continue
-            target = site / Path(address).name
+            target = Path(urllib.parse.unquote(address.removeprefix("file://")))
             assert target.is_file(), f"{name} leads to {href}"
             if mark and target.suffix == ".html":
                 assert f'id="{mark}"' in target.read_text(encoding="utf-8"), f"{name} leads to {href}"

@@ -38,6 +38,8 @@ for (const table of document.querySelectorAll(".prose table")) {
     [...row.cells].forEach((cell, i) => { cell.dataset.label = heads[i]; });
   }
 }
+// A fold is named by what it says.
+for (const fold of document.querySelectorAll("summary[aria-label]")) fold.removeAttribute("aria-label");
 // What is wider than its place can be scrolled by keys, too.
 for (const box of document.querySelectorAll(".wide")) {
   if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
