@@ -45,7 +45,7 @@ if not marker.exists():
 def small_notebook(*cells: tuple[str, str]) -> nbformat.NotebookNode:
     """A notebook behind the shared first cell; each cell is its source and what it prints."""
     notebook = nbformat.v4.new_notebook()
-    notebook.metadata.kernelspec = dict(execute.KERNELSPEC)
+    notebook.metadata.update(kernelspec=dict(execute.KERNELSPEC), language_info={"name": "python"})
     # More than the disk of the case "fulldisk" holds.
     notebook.cells.append(nbformat.v4.new_markdown_cell("# Small\n\n" + "text " * 6000, id="title"))
     for number, (source, printed) in enumerate([(bootstrap.cell_source(), ""), *cells], 1):
