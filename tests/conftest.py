@@ -34,8 +34,8 @@ pytest.register_assert_rewrite("answers")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The tests of tests/answers.py run once per row of the notebook's tables."""
     for table in ("right", "wrong"):
-        if table in metafunc.fixturenames:
-            metafunc.parametrize(table, getattr(metafunc.module, table.upper()))
+        if f"{table}_answer" in metafunc.fixturenames:
+            metafunc.parametrize(f"{table}_answer", getattr(metafunc.module, table.upper()))
 
 
 @pytest.fixture(autouse=True)
