@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["bar"]
-
 Item = TypeVar("Item")
 
 

@@ -3,8 +3,6 @@
 import tomllib
 from pathlib import Path
 
-__all__ = ["home", "stored"]
-
 ROOT = Path(__file__).resolve().parent.parent
 
 

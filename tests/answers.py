@@ -7,13 +7,13 @@ own ``reply(capsys, number, answer)`` says what was printed.
 from course_utils.exercises import exercises
 
 
-def test_right_answers(right, request, capsys) -> None:
-    number, answer = right
+def test_right_answers(right_answer, request, capsys) -> None:
+    number, answer = right_answer
     assert "right." in request.module.reply(capsys, number, answer)
 
 
-def test_wrong_answers_are_told_what_is_off(wrong, request, capsys) -> None:
-    number, answer, hint = wrong
+def test_wrong_answers_are_told_what_is_off(wrong_answer, request, capsys) -> None:
+    number, answer, hint = wrong_answer
     said = request.module.reply(capsys, number, answer)
     assert "not yet." in said and hint in said
 

@@ -5,6 +5,7 @@ To look for new ones: `HYPOTHESIS=search make test ARGS=tests`.
 
 import os
 import sys
+import sys
 from typing import Any
 
 import pytest
@@ -41,5 +42,12 @@ pytest.register_assert_rewrite("answers")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The tests of tests/answers.py run once per row of the notebook's tables."""
     for table in ("right", "wrong"):
-        if table in metafunc.fixturenames and hasattr(metafunc.module, table.upper()):
-            metafunc.parametrize(table, getattr(metafunc.module, table.upper()))
+        if f"{table}_answer" in metafunc.fixturenames:
+            metafunc.parametrize(f"{table}_answer", getattr(metafunc.module, table.upper()))
+
+
+@pytest.fixture(autouse=True)
+def _no_tries_yet() -> None:
+    """Each test answers the exercises as after a fresh start of the kernel."""
+    if exercises := sys.modules.get("course_utils.exercises"):
+        exercises.forget()

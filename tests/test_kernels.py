@@ -160,6 +160,7 @@ def test_break_even(shares: list[float], speed_ups: list[float], expected: float
         ),
         (lambda: kernels.speed_ups([torch.ones(2, 3)], torch.ones(3, 1), (0, 3)), "rounds must be .* got 0"),
         (lambda: kernels.break_even([0.5], [1.0]), "at least 2 of them"),
+        (lambda: kernels.break_even([0.5, 0.6], [1.0]), "each share needs a speed-up"),
         (lambda: kernels.break_even([0.5, 0.5], [1.0, 2.0]), "numbers that rise"),
         (lambda: kernels.break_even([0.5, 0.7, 0.6], [1.0, 2.0, 3.0]), "numbers that rise"),
         (lambda: kernels.break_even([0.5, 0.6], [1.0, -2.0]), "finite number above 0"),

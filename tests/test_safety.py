@@ -113,9 +113,8 @@ def writes_in(source: str) -> set[str]:
         if name == "open":
             first = 1 if isinstance(call.func, ast.Name) else 0
             modes = [*call.args[first:2], *(word.value for word in call.keywords if word.arg == "mode")]
-            if any(
-                is_text(mode) and re.fullmatch(r"[rwaxbt+]*[wax+][rwaxbt+]*", mode.value) for mode in modes
-            ):
+            words = [mode.value for mode in modes if is_text(mode)]
+            if any(re.fullmatch(r"[rwaxbt+]*[wax+][rwaxbt+]*", word) for word in words):
                 found.add("open")
         if name in {"save", "savefig", "imsave"} and call.args and not in_memory(call.args[0], source):
             found.add(name)
@@ -155,9 +154,7 @@ def test_notebooks(path: Path) -> None:
 
 def test_the_writers_do_write() -> None:
     for name in WRITERS:
-        assert writes_in((ROOT / name).read_text(encoding="utf-8")), (
-            f"{name} writes nothing; take it off the list"
-        )
+        assert writes_in((ROOT / name).read_text(encoding="utf-8")), f"{name} writes nothing: off the list"
 
 
 def test_the_first_cell_calls_git_and_nothing_else() -> None:
@@ -187,10 +184,8 @@ def test_the_first_cell_calls_git_and_nothing_else() -> None:
 )  # fmt: skip
 def test_the_search_finds_what_it_is_for(bad: str, what: str) -> None:
     assert what in found_in(bad)
-    assert (
-        found_in("import math\nnp.load('x', allow_pickle=False)\nmodel.eval()\nprint('see https://x.org')")
-        == set()
-    )
+    fair = "import math\nnp.load('x', allow_pickle=False)\nmodel.eval()\nprint('see https://x.org')"
+    assert found_in(fair) == set()
 
 
 @pytest.mark.parametrize(
@@ -204,10 +199,8 @@ def test_the_search_finds_what_it_is_for(bad: str, what: str) -> None:
 def test_the_search_finds_what_writes(bad: str) -> None:
     assert writes_in(bad) != set()
     fair = "import io\ncanvas, small = io.BytesIO(), io.BytesIO()\nsheet = io.BytesIO()\nfigure.savefig(sheet, format='png')"
-    assert (
-        writes_in(f"{fair}\nnames.remove('w')\nopen('w')\nopen('x', 'rb')\nopen('x', encoding='ascii')")
-        == set()
-    )
+    fair += "\nnames.remove('w')\nopen('w')\nopen('x', 'rb')\nopen('x', encoding='ascii')"
+    assert writes_in(fair) == set()
 
 
 def test_a_magic_stops_the_search() -> None:

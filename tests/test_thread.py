@@ -46,18 +46,15 @@ def test_tally() -> None:
 def test_who_only_asked_or_reported_is_not_counted(column: str) -> None:
     people = thread.by_person(OVERVIEW.assign(**{column: [["Bob B."], [], []]}))
     assert people["claimed"].tolist() == [True, False, True, True]
-    assert thread.tally(people).to_numpy().tolist() == [
-        ["Ann", 1, 1, 0, 0, 0, 0],
-        ["Bob B.", 1, 0, 0, 1, 0, 0],
-    ]
+    counts = thread.tally(people).to_numpy().tolist()
+    assert counts == [["Ann", 1, 1, 0, 0, 0, 0], ["Bob B.", 1, 0, 0, 1, 0, 0]]
 
 
 def test_the_whole_register_has_its_people() -> None:
     people = thread.by_person(claims.overview())
     assert set(people["id"]) == set(claims.register())
-    assert (
-        thread.tally(people)["claims"].sum() == (people["id"].str.startswith("C") & people["claimed"]).sum()
-    )
+    claimed = people["id"].str.startswith("C") & people["claimed"]
+    assert thread.tally(people)["claims"].sum() == claimed.sum()
     apart = people[~people["claimed"]]
     assert list(zip(apart["id"], apart["person"], strict=True)) == [
         ("C04", "RockTheStar"), ("C11", "Hi-Angel"), ("C11", "Saxena"), ("C12", "MAS"), ("C13", "Gorelik"),
@@ -75,18 +72,11 @@ def test_places_point_at_the_cards() -> None:
         assert f'"{name}"' in cell.source, f"{link} is not where {name} is judged"
 
 
-def test_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = []
-
-    def display(bundle: dict[str, str], *, raw: bool) -> None:
-        assert raw is True
-        shown.append(bundle)
-
-    monkeypatch.setattr("IPython.display.display", display)
+def test_links(shown: list) -> None:
     long = "a < b " * 20 + "in the end"
     board = pd.DataFrame({"id": ["C01", "E2"], "verdict": ["holds", "fails"], "figure": [long, "1 & 2"]})
     thread.links(board, {"C01": "01_x.ipynb#cell-id=q", "E2": "02_y.ipynb#cell-id=r"})
-    ((page, plain),) = [(bundle["text/html"], bundle["text/plain"]) for bundle in shown]
+    ((page, plain),) = [(bundle["text/html"], bundle["text/plain"]) for bundle, _ in shown]
     heads = re.findall(r'<th style="text-align: left">(.*?)</th>', page)
     assert heads == ["id", "verdict", "figure"]  # and no row numbers
     cells = [
