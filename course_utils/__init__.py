@@ -1,8 +1,7 @@
 """The workshop behind the notebooks of "Why ReLU?".
 
 Each room is a module of its own, imported where it is used: `from course_utils import data, plots`.
-Importing the package alone loads nothing, so the first cell of a notebook is instant. What begins with an underscore is a
-room's own.
+Importing the package alone loads nothing, so the first cell of a notebook is instant.
 
 The house, from the roof down. A room takes from rooms on its own floor and below, never from above; there is no circle.
 Data flow upward: images and designs become networks, trained networks become tables, and a notebook hands a table and

@@ -21,6 +21,10 @@ from torch import Tensor
 
 from course_utils import checks
 
+__all__ = [
+    "Activation", "formula_table", "get", "leaky", "names", "register", "registered", "shifted", "unregister",
+]  # fmt: skip
+
 Dash = str | tuple[int, tuple[float, ...]]
 
 LEAK = 0.01  # slope of leaky ReLU below zero: Maas, Hannun & Ng, ICML 2013 workshop; PyTorch's default

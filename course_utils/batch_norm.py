@@ -9,6 +9,8 @@ from course_utils import checks, machine, theory
 from course_utils.activations import Activation
 from course_utils.networks import Design, Networks
 
+__all__ = ["level", "outliers", "with_growth"]
+
 
 def with_growth(family: Callable[[float], Activation], growth: float, low: float, high: float) -> Activation:
     """The member of a family of activations whose gradients grow by ``growth`` per layer with batch norm.

@@ -10,6 +10,8 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+__all__ = ["among", "flag", "number", "rising", "seed", "seeds", "whole"]
+
 LAST_SEED = 2**63 - 1  # the largest that torch.Generator takes
 
 

@@ -16,6 +16,8 @@ from course_utils import checks, machine, training
 from course_utils.data import Dataset
 from course_utils.networks import Design, Networks
 
+__all__ = ["processor_time", "seconds", "training_step"]
+
 _BLOCK = 5e-4  # seconds: what is quicker is called many times in a row
 _SLOW = 5e-3  # seconds: from here on one call is timed
 _SETTLED = 0.03  # a round that betters no arm by more than this share is a quiet one

@@ -12,6 +12,8 @@ from course_utils.activations import Activation
 from course_utils.data import Dataset
 from course_utils.networks import Design
 
+__all__ = ["Map", "survey"]
+
 
 @dataclass(frozen=True)
 class Map:

@@ -26,6 +26,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = [
+    "INK",
+    "PALE",
+    "Picture",
+    "apart",
+    "axes",
+    "dress",
+    "label_line",
+    "look",
+    "picture",
+    "show",
+    "style",
+    "use_style",
+]
+
 INK, MUTED, PALE = "0.1", "0.4", "0.92"
 DPI, COLOURS = 144, 256  # sharp on a high-resolution screen; a palette keeps the stored picture small
 UNSEEN = {"backend", "backend_fallback", "interactive"}

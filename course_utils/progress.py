@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+__all__ = ["bar"]
+
 Item = TypeVar("Item")
 
 

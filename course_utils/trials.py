@@ -31,6 +31,27 @@ from course_utils.training import History
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "TUNING_SEEDS",
+    "WINDOW",
+    "Comparison",
+    "Paired",
+    "Run",
+    "Score",
+    "accuracy",
+    "ahead",
+    "best",
+    "compare",
+    "count_text",
+    "interval",
+    "loss",
+    "paired",
+    "run",
+    "smooth",
+    "steps",
+    "steps_to",
+    "summary",
+]
 
 TUNING_SEEDS = (0, 1)
 WINDOW = 20  # steps over which a loss is smoothed

@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+__all__ = ["home", "stored"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

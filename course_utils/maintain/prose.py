@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+__all__ = ["Loose", "cards", "changes", "facts", "loose", "numbers", "report"]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _WORDS = (
