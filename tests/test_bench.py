@@ -1,9 +1,7 @@
 """`make bench`: three sides that do the same work, and what the kernels tell about time, memory, imports and figures."""
 
-import inspect
 import itertools
 import json
-import re
 import subprocess
 import sys
 import types
@@ -179,33 +177,6 @@ class TestSides:
     def test_the_sweeps_are_asked_to_be_five_times_as_fast(self):
         assert {shape.asked for shape in bench.SWEEPS} == {5.0}
         assert {shape.width for shape in bench.SWEEPS} == {32, 64}
-
-    def test_the_sweeps_are_what_the_notebooks_train(self):
-        def text(name: str) -> str:
-            (path,) = [path for path in NOTEBOOKS if path.name.startswith(name)]
-            cells = nbformat.read(path, 4).cells
-            return "\n".join(
-                cell.source + "".join(o.get("text", "") for o in cell.get("outputs", [])) for cell in cells
-            )
-
-        race, cost, start = bench.SWEEPS
-        default = inspect.signature(training.train).parameters["batch_size"].default
-        said = text("07")
-        gains, rates = (
-            int(re.search(rf"{name} = .* for i in range\((\d+)\)", said)[1]) for name in ("gains", "rates")
-        )
-        width, depth = (
-            int(re.search(pattern, said)[1]) for pattern in (r"WIDTH = (\d+)", r"depth=(\d+), width=WIDTH")
-        )
-        assert race == bench.Shape(gains * rates, depth, width, 5.0, 14, 100) and "in batches of 100" in said
-        for sweep, name in ((cost, "08"), (start, "00")):
-            found = re.findall(r'depth"?[=:] ?(\d+), "?width"?[=:] ?(\d+)', text(name))
-            assert (
-                (str(sweep.depth), str(sweep.width)) in found and "size=14" in text(name) and sweep.size == 14
-            )
-        assert re.search(r"networks.*: 60 ", text("00")) and start.count == 60
-        assert '"learning_rate": [0.03, 0.1, 0.3, 1.0, 3.0], "seed": range(5)' in text("08")  # of three arms
-        assert cost.count == 3 * 5 * 5 and cost.batch == start.batch == default
 
     def test_the_other_shapes(self):
         asked = [(16, 3, 64, 4.0), (32, 20, 32, 5.0), (8, 10, 128, 2.0)]

@@ -94,7 +94,7 @@ def normed(place: int) -> Figure:
     depth, name = 5 * place, NAMES[place % 4]
     line = torch.linspace(place - 2.0, 0, depth, dtype=torch.float64).exp()
     marks = line[:, None] * (0.5 + tensor(place, depth, 3))
-    return nb06.explored(marks, line if place % 2 else None, name, f"{name}, {place}")
+    return nb06.explored(marks, line if place % 2 else None, name, f"{name}, {place}", "how")
 
 
 def curve(place: int) -> Figure:

@@ -52,6 +52,8 @@ class HalfTanh(torch.nn.Module):
 
 
 RIGHT: list[tuple[str, Any]] = [
+    ("1.7", lambda g: (g >= 0.1) & (g <= 1)), ("1.7", lambda g: 0.1 <= g <= 1),
+    ("1.8", lambda gap, reach: reach * math.log(2) / gap), ("1.8", lambda gap, reach: np.log(2) / gap * reach),
     ("1.1", 4), ("1.1", 4.0), ("1.1", "4"), ("1.1", "8/2"), ("1.1", Fraction(4)), ("1.1", 1 / (1 + 1) ** (-2)),
     ("1.1", torch.exp(-torch.tensor(0.0)) / (1 + torch.exp(-torch.tensor(0.0))) ** -2),
     ("1.1", np.array([4])), ("1.1", np.exp(-0.0) / (1 + np.exp(-0.0)) ** -2),
@@ -82,6 +84,13 @@ RIGHT: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 WRONG: list[tuple[str, Any, str]] = [
+    ("1.7", lambda g: (g >= 0) & (g <= 1), "Those are ReLU's"),
+    ("1.7", lambda g: g == 1, "two of them"),
+    ("1.7", lambda g: (g < 0.1) | (g > 1), "The other way round"),
+    ("1.7", lambda g: g <= 1, "above the curve"),
+    ("1.8", lambda gap, reach: reach / gap, "not 1 / k"),
+    ("1.8", lambda gap, reach: math.log(2) / gap, "to the unit"),
+    ("1.8", lambda gap, reach: reach * gap / math.log(2), "more of them"),
     ("1.1", 0.25, "That is the right slope. Take the formula as it is printed"),
     ("1.1", "1/4", "That is the right slope. Take the formula as it is printed"),
     ("1.1", 1, "e⁰ = 1 is the numerator"),

@@ -217,12 +217,12 @@ def test_figures_draw_what_they_are_given() -> None:
     )
     trial = pd.DataFrame({"k": [1, 2], "share": [0.1, 0.2], "square": [0.1, 0.3]})
     for figure in (
-        nb02.hook(z.exp(), {"relu": shares}),
-        nb02.slopes(z, {1: shares, 4: shares}, {1: 3.5, 4: 0.9}, 3.5),
-        nb02.float32_tail(z, shares, shares, (-3.0, 3.0)),
-        nb02.gates(torch.rand(2, 30), torch.rand(2, 20)),
-        nb02.on_images(z.exp(), {"relu": shares}, z, {"relu": shares}, table, table),
-        nb02.tails(z, shares.expand(2, -1), shares, shares, 2.0),
-        nb02.steeper([1, 2], [0.1, 0.2], [0.1, 0.3], trial),
+        nb02.hook(z.exp(), {"relu": shares}, "A finding"),
+        nb02.slopes(z, {1: shares, 4: shares}, {1: 3.5, 4: 0.9}, 3.5, "A finding"),
+        nb02.float32_tail(z, shares, shares, (-3.0, 3.0), "A finding"),
+        nb02.gates(torch.rand(2, 30), torch.rand(2, 20), "A finding"),
+        nb02.on_images(z.exp(), {"relu": shares}, z, {"relu": shares}, table, table, "A finding"),
+        nb02.tails(z, shares.expand(2, -1), shares, shares, 2.0, "A finding"),
+        nb02.steeper([1, 2], [0.1, 0.2], [0.1, 0.3], trial, "A finding"),
     ):
         assert plots.picture(figure).png.startswith(b"\x89PNG")

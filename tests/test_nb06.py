@@ -76,7 +76,7 @@ def test_wrong_at_a_single_entry_is_wrong(row: int, column: int, capsys: pytest.
 
 
 def test_a_right_guess_is_not_told_the_result(capsys: pytest.CaptureFixture[str]) -> None:
-    assert reply(capsys, "6.1", "c") == "6.1: right. See how it comes about.\n"
+    assert reply(capsys, "6.1", "a") == "6.1: right. See how it comes about.\n"
 
 
 def test_unanswered(capsys: pytest.CaptureFixture[str]) -> None:

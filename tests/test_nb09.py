@@ -100,10 +100,9 @@ def test_wall_has_a_tile_for_every_row(chosen: str) -> None:
 
 def test_settings_draw() -> None:
     rows = [(s, a, seed, 0.8) for s in ("x", "y") for a in ("relu", "tanh") for seed in range(3)]
-    table = pd.DataFrame(rows, columns=["setting", "activation", "seed", "test_accuracy"])
-    best = table.groupby(["setting", "activation"], as_index=False)["test_accuracy"].mean()
-    best = best.rename(columns={"test_accuracy": "mean"})
-    assert plots.picture(nb09.settings(table, best, ["relu", "tanh"])).png
+    table = pd.DataFrame(rows, columns=["setting", "arm", "seed", "score"])
+    flat = {setting: torch.tensor([0.7, 0.8]) for setting in ("x", "y")}
+    assert plots.picture(nb09.settings(table, flat, ["relu", "tanh"], "A finding")).png
 
 
 def test_the_stored_board_quotes_the_stored_cards() -> None:

@@ -13,7 +13,7 @@ import pytest
 from course_utils import where
 
 ROOT = Path(__file__).resolve().parents[1]
-CARRIED = {"fashion_mnist.npz", "fashion_mnist.sha256", "claims.toml"}
+CARRIED = {"fashion_mnist.npz", "fashion_mnist.sha256", "claims.toml", "quiz.toml"}
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])

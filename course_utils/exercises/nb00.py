@@ -78,7 +78,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "0.4": Exercise(
         letter(
             a="Fails is for a card on which no condition came out true. Here two did.",
@@ -90,5 +90,3 @@ NEW = {
         "Say in one sentence in which cases it was right, and in which not.",
     ),
 }
-"""Read a card."""
-EXERCISES |= NEW

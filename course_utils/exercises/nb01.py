@@ -181,7 +181,7 @@ def _rungs(answer: Any) -> None:
     compare(answer, reach * ln2 / gap, {"gap": gap, "reach": reach}, known, 0.02)
 
 
-NEW = {
+EXERCISES |= {
     "1.7": Exercise(
         _subgradient,
         "From 0.1 to 1: whatever lies between the slopes of the two sides.",
@@ -195,5 +195,3 @@ NEW = {
         "Section 1.5 has the gap as ln 2 / k, and k sigmoids to the unit. Solve for k, then climb to the reach.",
     ),
 }
-"""State the condition."""
-EXERCISES |= NEW

@@ -250,7 +250,7 @@ def _more_lost(answer: Any) -> None:
         )
 
 
-NEW = {
+EXERCISES |= {
     "2.8": Exercise(
         letter(
             a="A million draws see a share of a few millionths. At scale 4 a quarter of the slopes is below 0.01.",
@@ -268,5 +268,3 @@ NEW = {
         "ReLU loses P(z < 0), the sigmoid P(|z| > 4.585). saturation.gaussian_share(name, s, m) has both.",
     ),
 }
-"""Find the flaw, state the condition."""
-EXERCISES |= NEW

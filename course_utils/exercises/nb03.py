@@ -154,7 +154,7 @@ def _which_gradient(answer: Any) -> None:
     compare(answer, down / up, {"up": up, "down": down}, known, 1e-3)
 
 
-NEW = {
+EXERCISES |= {
     "3.7": Exercise(
         choice(
             {
@@ -197,5 +197,3 @@ NEW = {
         "dL/dW is δ times the h of the layer below. Take one step toward the input: what becomes of δ, and what of h?",
     ),
 }
-"""Design the experiment, state the condition."""
-EXERCISES |= NEW

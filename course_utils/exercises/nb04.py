@@ -149,7 +149,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "4.7": Exercise(
         choice(
             {
@@ -190,5 +190,3 @@ NEW = {
         "Write the whole time of the sparse way as a sum of two parts, and put a network's own share of zeros in.",
     ),
 }
-"""Design the experiment, find the flaw."""
-EXERCISES |= NEW

@@ -151,7 +151,7 @@ def _least_slope(answer: Any) -> None:
     compare(answer, 0.01 ** (1 / k), {"k": k}, known, 1e-3)
 
 
-NEW = {
+EXERCISES |= {
     "5.7": Exercise(
         letter(
             a="A leaky unit's zeros are rare whatever the line; that is the point: the count is 0 by its formula.",
@@ -169,5 +169,3 @@ NEW = {
         "After k of them aᵏ is left. Set it equal to 0.01.",
     ),
 }
-"""Find the flaw, state the condition."""
-EXERCISES |= NEW

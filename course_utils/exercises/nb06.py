@@ -153,7 +153,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "6.7": Exercise(
         choice(
             {
@@ -193,5 +193,3 @@ NEW = {
         "Divide each difference by the spread of its own seeds, and compare the ratios.",
     ),
 }
-"""Design the experiment, find the flaw."""
-EXERCISES |= NEW

@@ -189,7 +189,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "7.7": Exercise(
         letter(
             a="Five paired seeds with their spread would do. What were they given to run at?",
@@ -230,5 +230,3 @@ NEW = {
         "An arm may choose what suits it, on images that do not count; all that is left to chance is shared or counted.",
     ),
 }
-"""Find the flaw, design the experiment."""
-EXERCISES |= NEW

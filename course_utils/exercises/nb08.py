@@ -94,7 +94,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "8.6": Exercise(
         letter(
             b="A million elements take long enough for a clock, and small arrays show something else again.",
@@ -132,5 +132,3 @@ NEW = {
         "Disturbances only add, come at any time, and come from others. Choose what is blind to that.",
     ),
 }
-"""Find the flaw, design the experiment."""
-EXERCISES |= NEW

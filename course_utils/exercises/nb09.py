@@ -114,7 +114,7 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-NEW = {
+EXERCISES |= {
     "9.5": Exercise(
         choice(
             {
@@ -152,5 +152,3 @@ NEW = {
         "Take one card that depends: is its claim false where the condition holds?",
     ),
 }
-"""State the condition, find the flaw."""
-EXERCISES |= NEW

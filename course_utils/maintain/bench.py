@@ -65,7 +65,7 @@ class Shape:
         return self.size**2
 
 
-# What the notebooks train: a map of 07, the race of 08, the hook of 00. The goal for such sweeps: five times the plain loop.
+# Sweeps of the kind that the notebooks train: a map, a race, the hook of 00. The goal for such: five times the plain loop.
 SWEEPS = (Shape(170, 4, 32, 5.0, 14, 100), Shape(75, 3, 64, 5.0, 14), Shape(60, 8, 64, 5.0, 14))
 # Fewer networks and whole images: products weigh more, what a loop spends around them less.
 SHAPES = (Shape(16, 3, 64, 4.0), Shape(32, 20, 32, 5.0), Shape(8, 10, 128, 2.0))
