@@ -178,7 +178,7 @@ _IDLE = re.compile(r"RESUME|LOAD_(CONST|FAST\w*|SMALL_INT)|RETURN_(VALUE|CONST)|
 def _thrown(answer: Any) -> bool:
     """Whether the answer is thrown away to get at the hints: 0, 1, -1, or a function that computes nothing."""
     try:
-        if isinstance(answer, numbers.Real | str) and str(answer) not in ("True", "False"):
+        if isinstance(answer, numbers.Real | str):
             return str(answer).strip() in {"0", "1", "-1", "0.0", "1.0", "-1.0"}
         code = answer.__code__ if type(answer).__name__ == "function" else None
         return code is not None and all(_IDLE.fullmatch(step.opname) for step in dis.get_instructions(code))
