@@ -33,7 +33,7 @@ ROW = {
 }
 EXPECTED = ("holds", "fails", "depends", "unproven")
 
-# Several sessions may share the machine: a slow example is no failure.
+# Other programs may run beside: a slow example is no failure.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 
 # A fact on a card is one line of any text, without blanks at its ends.

@@ -25,7 +25,7 @@ Z = torch.tensor([-3.0, -0.5, 0.0, 0.25, 4.0], dtype=torch.float64)
 SIGMOID = torch.sigmoid(Z)
 
 
-# Several sessions may share the machine: a slow example is no failure.
+# Other programs may run beside: a slow example is no failure.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 
 
