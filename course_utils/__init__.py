@@ -17,8 +17,13 @@ the finding that it asserts to a figure.
 """
 
 import importlib.util
+import os
 import pkgutil
 from typing import Any
+
+# By default a thread of torch that waits for another one (GNU's OpenMP, on Linux) keeps its processor busy; where two other
+# programs want the processors, too, training was measured to take ten times as long. Read when torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __version__ = "0.1.0"
 

@@ -10,6 +10,7 @@ import base64
 import inspect
 import io
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -85,9 +86,12 @@ _STYLED: ContextVar[bool] = ContextVar("_STYLED", default=False)
 def use_style() -> None:
     """Put the course's style into matplotlib's settings, for plots of the reader's own; its other settings stay.
 
-    Figures of :func:`axes` need no help: they are the same under any settings.
+    Figures of :func:`axes` need no help: they are the same under any settings. In a notebook cells then show their last
+    value alone, as the stored outputs do, whatever IPython is set to.
     """
     mpl.rcParams.update(STYLE)
+    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+        shell.ast_node_interactivity = "last_expr"
 
 
 @contextmanager

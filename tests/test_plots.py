@@ -331,3 +331,13 @@ def test_after_an_error_in_a_block_the_settings_are_the_readers() -> None:
     with pytest.raises(TypeError):
         ax.set_title()
     assert mpl.rcParams["font.size"] == 24 and ax.xaxis.label.get_fontsize() == 10
+
+
+def test_use_style_has_cells_show_their_last_value_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.ast_node_interactivity = "all"
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    plots.use_style()
+    assert shell.ast_node_interactivity == "last_expr"

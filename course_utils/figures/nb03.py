@@ -1,6 +1,5 @@
 """Figures of notebook 03, Gradient products across depth."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -83,7 +82,7 @@ def by_init(panels: Mapping[str, Mapping[str, tuple[Tensor, Tensor, float]]], fi
             ax.plot(layers, predicted, color=entry.colour, linestyle=dash, lw=1.5)
             ax.plot(layers[::2], measured[::2], marker, color=entry.colour, ms=3, alpha=0.45)
             rows.append((math.log10(float(predicted[0])), f"{INIT_NAMES[init]} ×{factor:.2f}"))
-        for height, (_, text) in zip(_apart([row[0] for row in rows], 1.5), rows, strict=True):
+        for height, (_, text) in zip(plots.apart([row[0] for row in rows], 1.5), rows, strict=True):
             ax.text(0, 10**height, text, color=entry.colour, fontsize=8, ha="right", va="center")
         ax.set_yscale("log")
         ax.set_xlim(-17, len(predicted) + 1)
@@ -127,7 +126,7 @@ def merging(curves: Sequence[Curve], resolution: float, finding: str) -> Figure:
         va="top",
     )
     depth = len(curves[0].predicted)
-    heights = _apart([math.log10(float(c.measured[-1].mean())) for c in curves], 0.75)
+    heights = plots.apart([math.log10(float(c.measured[-1].mean())) for c in curves], 0.75)
     for curve, height in zip(curves, heights, strict=True):
         entry = activations.get(curve.activation)
         plots.label_line(ax, depth + 0.4, 10**height, curve.name, entry.colour)
@@ -200,7 +199,7 @@ def blow_up(sizes: Mapping[str, tuple[str, Dash, Tensor, Tensor]], limit: float,
         f"root mean square of h · lines: theory · marks: {count} networks, in float64",
     )
     ax.axhline(limit, color="0.35", lw=1, linestyle=(0, (2, 2)))
-    heights = _apart([math.log10(float(row[3][-1])) for row in sizes.values()], 3.2)
+    heights = plots.apart([math.log10(float(row[3][-1])) for row in sizes.values()], 3.2)
     depth = 1
     for i, (name, (activation, dash, measured, predicted)) in enumerate(sizes.items()):
         entry = activations.get(activation)
@@ -317,7 +316,9 @@ def _draw(ax: Axes, curves: Sequence[Curve]) -> None:
 def _label_left(ax: Axes, curves: Sequence[Curve], room: float) -> None:
     """Write each curve's name before layer 1, at its height, and make room for it."""
     low, high = (math.log10(v) for v in ax.get_ylim())
-    heights = _apart([math.log10(float(c.measured[0].log().mean().exp())) for c in curves], (high - low) / 17)
+    heights = plots.apart(
+        [math.log10(float(c.measured[0].log().mean().exp())) for c in curves], (high - low) / 17
+    )
     for curve, height in zip(curves, heights, strict=True):
         colour = activations.get(curve.activation).colour
         plots.label_line(ax, 0.2, 10**height, f"{curve.name}{curve.note}", colour, ha="right", fontsize=8.5)
@@ -328,18 +329,3 @@ def _over_layers(ax: Axes, depth: int, ylabel: str) -> None:
     ax.set_xticks([1, *range(5, depth + 1, 5)])
     ax.set_xlabel("layer (1 = next to the input)")
     ax.set_ylabel(ylabel)
-
-
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is
-    kept.
-    """
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    placed = list(heights)
-    for _ in range(200):
-        for below, above in itertools.pairwise(order):
-            short = gap - (placed[above] - placed[below])
-            if short > 1e-9:
-                placed[below] -= short / 2
-                placed[above] += short / 2
-    return placed

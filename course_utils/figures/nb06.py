@@ -1,6 +1,5 @@
 """Figures of notebook 06, What batch norm fixes, and what it does not."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -62,7 +61,7 @@ def training(curves: Sequence[Curve], every: int, finding: str, how: str) -> Fig
         ax.plot(steps, mean, color=colour, linestyle="-" if curve.solid else DASHED)
         ax.fill_between(steps, curve.values.amin(1), curve.values.amax(1), color=colour, alpha=0.15, lw=0)
         ends.append(float(mean[-1]))
-    heights = _apart(ends, 0.13)
+    heights = plots.apart(ends, 0.13)
     last = every * len(curves[0].values)
     for curve, height in zip(curves, heights, strict=True):
         plots.label_line(ax, last * 1.015, height, curve.name, activations.get(curve.activation).colour)
@@ -80,7 +79,7 @@ def against_depth(depths: Sequence[int], curves: Sequence[Curve], finding: str, 
     figure, ax = plots.axes(finding, how, size=(7.2, 4.3))
     ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
     places = list(range(len(depths)))
-    heights = _apart([float(c.values[-1].mean()) for c in curves], 0.055)
+    heights = plots.apart([float(c.values[-1].mean()) for c in curves], 0.055)
     for i, (curve, height) in enumerate(zip(curves, heights, strict=True)):
         entry = activations.get(curve.activation)
         ax.plot(places, curve.values.mean(1), color=entry.colour, linestyle="-" if curve.solid else DASHED)
@@ -116,7 +115,7 @@ def against_steps(
     last = steps[-1]
     for ax, (title, curves) in zip(grid[0], panels.items(), strict=True):
         ends = [float(curve.values[-1].mean()) for curve in curves]
-        for curve, height in zip(curves, _apart(ends, 0.07), strict=True):
+        for curve, height in zip(curves, plots.apart(ends, 0.07), strict=True):
             colour = activations.get(curve.activation).colour
             low, high = curve.values.amin(1), curve.values.amax(1)
             ax.plot(steps, curve.values.mean(1), color=colour, linestyle="-" if curve.solid else DASHED)
@@ -138,7 +137,7 @@ def growth(curves: Sequence[Curve], predicted: Mapping[str, Tensor], finding: st
     depth = len(curves[0].values)
     layers = np.arange(1, depth + 1)
     ends = [math.log10(float(c.values[0].log().mean().exp())) for c in curves]
-    for curve, height in zip(curves, _apart(ends, 0.12), strict=True):
+    for curve, height in zip(curves, plots.apart(ends, 0.12), strict=True):
         entry = activations.get(curve.activation)
         ax.plot(layers, predicted[curve.activation], color=entry.colour, linestyle=entry.dash, lw=1.6)
         ax.plot(layers, curve.values, entry.marker, color=entry.colour, ms=3.4, alpha=0.45)
@@ -157,7 +156,7 @@ def against_growth(points: Sequence[Point], finding: str, how: str) -> Figure:
     """Test accuracy against the growth of gradients measured at init; marks: each seed, bar: mean."""
     figure, ax = plots.axes(finding, how, size=(7.2, 4.3))
     ax.axhline(CHANCE, color="0.4", lw=1, linestyle=(0, (2, 2)))
-    heights = _apart([float(point.accuracy.mean()) for point in points], 0.062)
+    heights = plots.apart([float(point.accuracy.mean()) for point in points], 0.062)
     for point, height in zip(points, heights, strict=True):
         entry = activations.get(point.activation)
         x = np.full(len(point.accuracy), point.growth)
@@ -183,7 +182,7 @@ def apart(curves: Sequence[Curve], start: float, finding: str, how: str) -> Figu
     layers = np.arange(1, depth + 1)
     ends = [math.log10(float(c.values[-1].log().mean().exp())) for c in curves]
     low = math.log10(start)
-    for curve, height in zip(curves, _apart(ends, -low / 14), strict=True):
+    for curve, height in zip(curves, plots.apart(ends, -low / 14), strict=True):
         entry = activations.get(curve.activation)
         mean = curve.values.log().mean(1).exp()
         ax.plot(layers, mean, color=entry.colour, linestyle="-" if curve.solid else DASHED)
@@ -269,16 +268,3 @@ def _powers_of_ten(ax: Axes, powers: np.ndarray) -> None:
     step = max(1, math.ceil((high - low) / 6))
     ticks = [t for t in range(math.ceil(low), math.floor(high) + 1) if t % step == 0]
     ax.set_yticks(ticks, ["1" if t == 0 else f"1e{t}" for t in ticks])
-
-
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, pushed apart until neighbours are at least ``gap`` from each other; their order is kept."""
-    order = sorted(range(len(heights)), key=lambda i: heights[i])
-    placed = list(heights)
-    for _ in range(200):
-        for below, above in itertools.pairwise(order):
-            short = gap - (placed[above] - placed[below])
-            if short > 1e-9:
-                placed[below] -= short / 2
-                placed[above] += short / 2
-    return placed

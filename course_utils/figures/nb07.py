@@ -130,7 +130,7 @@ def by_depth(
         ax.plot([depth + shift for depth in depths], shown, color=entry.colour, linestyle=dash, lw=1.6)
         ends.append(math.log10(shown[-1]))
         names.append((name, entry.colour))
-    for height, (name, colour) in zip(_apart(ends, 0.055), names, strict=True):
+    for height, (name, colour) in zip(plots.apart(ends, 0.055), names, strict=True):
         plots.label_line(ax, depths[-1] + 0.4, 10**height, name, colour)
     ax.axhspan(limit * 1.12, limit * 1.6, color=plots.PALE, lw=0)
     ax.axhline(beside[1], color="0.35", lw=1, linestyle=(0, (2, 2)))
@@ -298,8 +298,8 @@ def shares(
                 hits / count, -i, entry.marker, color=entry.colour, mfc=face, mec=entry.colour, mew=1.4, ms=7
             )
         ax.set_title(title, fontsize=10, fontweight="bold", color="0.2")
-        ax.set_xlim(0, 0.8)
-        ax.set_xticks([0, 0.25, 0.5, 0.75], ["0", "25 %", "50 %", "75 %"])
+        ax.set_xlim(0, 1)
+        ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
         ax.set_xlabel("share that trains")
     grid[0].set_yticks([-i for i in range(len(rows))], [name for name, *_ in rows])
     grid[0].set_ylim(-len(rows) + 0.4, 0.6)
@@ -327,12 +327,3 @@ def explored(smooth: Tensor, window: int, activation: str, finding: str) -> Figu
     ax.set_xlabel("step")
     ax.set_ylabel("training loss (nats)")
     return figure
-
-
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, each raised where it would come nearer than ``gap`` to the one below; their order is kept."""
-    placed = list(heights)
-    below = -math.inf
-    for i in sorted(range(len(heights)), key=lambda i: heights[i]):
-        placed[i] = below = max(placed[i], below + gap)
-    return placed

@@ -5,9 +5,8 @@ the cell only puts the folder above the notebook at the head of the path, names 
 course is. It installs nothing, prints nothing, and may be run again at any time. `publish` stamps the repository's name
 into it.
 
-GOMP_SPINCOUNT has to be set before torch is imported: by default a thread of torch that waits for another one
-(GNU's OpenMP, on Linux) keeps its processor busy, and where two other programs want the processors, too,
-training was measured to take ten times as long and more.
+It imports the package before anything else of the course, so that GOMP_SPINCOUNT (course_utils/__init__.py) is set before
+torch is imported.
 """
 
 import re
@@ -20,35 +19,26 @@ FIRST_LINE = "# On Colab, fetch the course; anywhere else, only find course_util
 _TEMPLATE = (
     FIRST_LINE
     + """
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-spin = os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # torch's threads wait, and keep none from work
 REPOSITORY, BRANCH = "%REPOSITORY%", "%BRANCH%"
+url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
 if "google.colab" in sys.modules and not Path("../course_utils").is_dir():
-    if REPOSITORY == "OWNER/REPO":
-        raise RuntimeError("This copy does not name its repository: run make publish REPO=owner/name there.")
-    url, folder = f"https://github.com/{REPOSITORY}", Path(REPOSITORY).name
+    assert REPOSITORY != "OWNER/REPO", "It does not name its repository: make publish REPO=owner/name"
     if not Path(folder, "course_utils").is_dir():
         clone = ["git", "clone", "--quiet", "--depth=1", f"--branch={BRANCH}", url]
         answer = subprocess.run(clone, capture_output=True, text=True)
-        if answer.returncode:
-            why = f"Is it public, is the name right, is there a network? git says: {answer.stderr.strip()}"
-            raise RuntimeError(f"Cannot fetch {url} (branch {BRANCH}). {why}")
+        why = f"Is it public, is the name right, is there a network? git says: {answer.stderr.strip()}"
+        assert not answer.returncode, f"Cannot fetch {url} (branch {BRANCH}). {why}"
     os.chdir(Path(folder, "notebooks"))
-root = str(Path.cwd().parent)
-sys.path[:] = [root, *(place for place in sys.path if place != root)]  # at its head, once
-found = importlib.util.find_spec("course_utils")
-if not (found and Path(found.origin or root).with_name("maintain").is_dir()):
-    instead = f"{found.origin} is another package of that name" if found else f"{root} holds none"
-    home = "where this notebook is from" if REPOSITORY == "OWNER/REPO" else f"https://github.com/{REPOSITORY}"
-    advice = f"Get all of it from {home}, open its folder notebooks, restart the kernel."
-    raise ModuleNotFoundError(f"The notebook needs the course's package course_utils: {instead}. {advice}")
-if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
-    shell.ast_node_interactivity = "last_expr"  # a cell shows its last value alone, as in the stored outputs"""
+sys.path[:] = dict.fromkeys([str(Path.cwd().parent), *sys.path])  # the course at its head, once
+try:
+    import course_utils.maintain  # noqa: F401
+except ImportError as problem:
+    raise ModuleNotFoundError(f"Not the course's course_utils: get all of it from {url}") from problem"""
 )
 
 _OWNER = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}"
