@@ -17,7 +17,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from course_utils import claims
+from course_utils import claims, where
 from course_utils.claims import Card, ContradictionError, cards, derive, judge, register, scoreboard
 
 ROW = {
@@ -410,3 +410,11 @@ def test_a_table_is_shown_whole(shown: list) -> None:
         bundle["text/plain"].splitlines()[1].startswith("C01") and f"{long} <b> & é" in bundle["text/plain"]
     )
     assert bundle["text/html"].count('<th style="text-align: left">') == 2
+
+
+def test_each_stored_condition_reads_on_its_own() -> None:
+    """A card lists what held before what failed, so no condition may lean on the one that was written above it."""
+    leans = re.compile(r"(?i)^(there|nor|so do|so does|and|these|the same,)\b|\b(too|it is|as many)$")
+    files = sorted((where.ROOT / "notebooks").glob("*.ipynb"))
+    told = [(card.id, name) for file in files for card in cards(file) for name in card.holds + card.fails]
+    assert [one for one in told if leans.search(one[1])] == []

@@ -130,7 +130,7 @@ def by_depth(
         ax.plot([depth + shift for depth in depths], shown, color=entry.colour, linestyle=dash, lw=1.6)
         ends.append(math.log10(shown[-1]))
         names.append((name, entry.colour))
-    for height, (name, colour) in zip(plots.apart(ends, 0.055), names, strict=True):
+    for height, (name, colour) in zip(plots.apart(ends, 0.085), names, strict=True):
         plots.label_line(ax, depths[-1] + 0.4, 10**height, name, colour)
     ax.axhspan(limit * 1.12, limit * 1.6, color=plots.PALE, lw=0)
     ax.axhline(beside[1], color="0.35", lw=1, linestyle=(0, (2, 2)))
