@@ -80,8 +80,3 @@ def test_explorer_figure_is_quick() -> None:
 def test_explored_survives_vanished_gradients() -> None:
     figure = nb03.explored(torch.zeros(6, 2), torch.full((6,), 0.5), "tanh", "title")
     assert plots.picture(figure, quick=True).png
-
-
-def test_labels_are_pushed_apart() -> None:
-    placed = nb03._apart([0.0, 0.1, 5.0], 1.0)
-    assert placed[1] - placed[0] == pytest.approx(1.0, abs=1e-6) and placed[2] == 5.0

@@ -133,8 +133,3 @@ def test_explorer_figure_is_quick() -> None:
         plots.picture(nb06.explored(marks, sizes, "relu", *WORDS), quick=True)
         spent.append(time.process_time() - start)
     assert min(spent) < 0.15  # 0.05 on an idle machine
-
-
-def test_labels_are_pushed_apart() -> None:
-    placed = nb06._apart([0.0, 0.1, 5.0], 1.0)
-    assert placed[1] - placed[0] == pytest.approx(1.0, abs=1e-6) and placed[2] == 5.0

@@ -160,7 +160,3 @@ def test_numbers_of_neighbouring_marks_stand_on_different_sides() -> None:
         ("ReLU", "relu", False),
     ]
     assert len({nb07._beside(*arm) for arm in arms}) == 4
-
-
-def test_labels_are_raised_apart() -> None:
-    assert nb07._apart([0.0, 5.0, 0.1], 1.0) == [0.0, 5.0, 1.0]
