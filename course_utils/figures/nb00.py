@@ -27,7 +27,10 @@ TITLES = {
     "06": "Batch norm",
     "07": "The race",
     "08": "Cost",
-    "09": "Verdict",
+    "09": "After the first step",
+    "10": "Does it still hold?",
+    "11": "Verdict",
+    "12": "Your own network",
 }
 
 

@@ -51,10 +51,10 @@ _ASIDE = [  # what is no claim about a number of the course
     r"(?s)```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$]+\$|<!--.*?-->",  # code and formulas
     r"(?m)^#+ .*$|\*\*(?:Reading|Running|Next):?\*?\*?.*",
     r"\]\([^)]*\)|<[^>]+>|https?://\S+|arXiv:\S+",
-    r"(?i)\b(?:sections?|exercises?|notebooks?|theorems?|figures?|tables?|tutorials?|python|pytorch)\s+(?:\d\.\d\d?|0\d)(?!\d)"
-    r"(?:(?:,| and| to| or)+ (?:\d\.\d\d?|0\d)(?!\d))*",
+    r"(?i)\b(?:sections?|exercises?|notebooks?|theorems?|figures?|tables?|tutorials?|python|pytorch)\s+(?:\d\d?\.\d\d?|[01]\d)(?!\d)"
+    r"(?:(?:,| and| to| or)+ (?:\d\d?\.\d\d?|[01]\d)(?!\d))*",
     r"(?i)\b(?:theorems?|tutorials?|CIFAR-|Python|torch|chapters?|pages?|float|int)\s*\d[\d.]*",
-    r"\(\d\.\d\d?\)|\*\*Exercise[^*]*\*\*|\[\d\d · [^\]]*\]|\b0\d\b",
+    r"\(\d\d?\.\d\d?\)|\*\*Exercise[^*]*\*\*|\[\d\d · [^\]]*\]|\b0\d\b",
     r"\b(?:19|20)\d\d\b(?! (?:images|networks|units|steps))|\b[CE]\d+\b|(?m:^\d\. )",
 ]
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

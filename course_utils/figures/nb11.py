@@ -1,4 +1,4 @@
-"""Figures of notebook 09, Verdict."""
+"""Figures of notebook 11, Verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
