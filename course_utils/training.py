@@ -79,6 +79,7 @@ def train(
     order_seed: int | Sequence[int] = 0,
     optimiser: str = "sgd",
     weight_decay: float = DECAY,
+    cooldown: float = 0.0,
     more: bool = False,
     watch: Callable[[Networks, int], object] | None = None,
 ) -> History:
@@ -108,6 +109,9 @@ def train(
         order_seed: seed of the order of the examples, or one for each network; default 0.
         optimiser: "sgd" (default), "adam" or "adamw".
         weight_decay: of "adamw" alone, at least 0; default 0.01.
+        cooldown: the share of this run's steps, at its end, over which all learning rates fall linearly toward 0, as
+            under torch's LambdaLR; 0..1, default 0: never. It takes the noise of the last few batches out of where
+            a network ends.
         more: go on with networks that were trained before; default False.
         watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
             while training goes on, or to change weights in place; what it returns is ignored. Default: nobody watches.
@@ -119,6 +123,7 @@ def train(
     import pandas as pd
 
     _check_method(networks, optimiser, momentum, weight_decay, more)
+    checks.number("cooldown", cooldown, 0, 1)
     x, y = _check_run(networks, data, test, epochs, batch_size)
     orders = _Orders.of(order_seed, len(networks), networks.device)
     steps = len(x) // batch_size
@@ -141,7 +146,8 @@ def train(
                 batch = batch.to(networks.device)
                 torch.index_select(x, 0, batch.flatten(), out=images)
                 losses[number] = step(images.view(*batch.shape, -1), y[batch].index_select(0, orders.group))
-                update(step.parameters.all, step.gradients.all)
+                left = (len(losses) - number) / max(cooldown * len(losses), 1)
+                update(step.parameters.all, step.gradients.all, min(left, 1.0))
                 if (number + 1) % steps == 0:
                     step.parameters.write(networks.parameters)
                     epoch, recent = (number + 1) // steps, losses[number + 1 - steps : number + 1].cpu()
@@ -239,22 +245,22 @@ class _Update:
             self._rates = Flat(networks, group).fill(rates).all
             self._spare = torch.empty_like(self._rates)
 
-    def __call__(self, parameters: Tensor, gradients: Tensor) -> None:
-        """Change all parameters in place."""
+    def __call__(self, parameters: Tensor, gradients: Tensor, share: float = 1.0) -> None:
+        """Change all parameters in place, at this share of the learning rates."""
         self._steps += 1
         first = self._kept[0].all
         if self.optimiser == "sgd":
             torch.add(gradients, first, alpha=self.momentum, out=first)
-            parameters.sub_(first)
+            parameters.sub_(first, alpha=share)
             return
         if self.optimiser == "adamw":
-            parameters.addcmul_(parameters, self._rates, value=-self.weight_decay)
+            parameters.addcmul_(parameters, self._rates, value=-share * self.weight_decay)
         second = self._kept[1].all
         first_left, second_left = (1 - beta**self._steps for beta in BETAS)
         first.lerp_(gradients, 1 - BETAS[0])
         second.mul_(BETAS[1]).addcmul_(gradients, gradients, value=1 - BETAS[1])
         scale = torch.sqrt(second, out=self._spare).div_(math.sqrt(second_left)).add_(EPS)
-        parameters.addcmul_(torch.div(first, scale, out=scale), self._rates, value=-1 / first_left)
+        parameters.addcmul_(torch.div(first, scale, out=scale), self._rates, value=-share / first_left)
 
     def write(self, networks: Networks) -> None:
         """Leave with the networks what the next run needs."""

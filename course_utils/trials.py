@@ -188,7 +188,7 @@ def run(
             the luck of the order, too, and arms of one seed form pairs. A number: that one order for all.
         names: one per network, for the column "arm"; default: what the designs say.
         prepare: called with the networks before they are trained, to change them in place.
-        options: further arguments of training.train: optimiser, momentum, weight_decay, watch.
+        options: further arguments of training.train: optimiser, momentum, weight_decay, cooldown, watch.
 
     Raises:
         ValueError: another ``order``; as many names as designs are wanted; as Networks and training.train.

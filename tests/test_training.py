@@ -69,7 +69,9 @@ def torchs(optimiser, model, rate, momentum=0.9, weight_decay=0.01):
     return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=weight_decay)
 
 
-def train_plain(nets, number, data, epochs=1, batch_size=BATCH, order_seed=0, optimiser="sgd", **choices):
+def train_plain(
+    nets, number, data, epochs=1, batch_size=BATCH, order_seed=0, optimiser="sgd", cooldown=0.0, **choices
+):
     """Network ``number`` by torch.optim, with the l1 penalty of its design; the model and the loss of each step."""
     model, design = plain(nets, number), nets.designs[number]
     step, losses = torchs(optimiser, model, design.learning_rate, **choices), []
@@ -77,6 +79,9 @@ def train_plain(nets, number, data, epochs=1, batch_size=BATCH, order_seed=0, op
     for module in model:
         if not isinstance(module, nn.Linear | nn.BatchNorm1d | nn.LayerNorm):
             module.register_forward_hook(lambda _m, _x, h: hidden.append(h))
+    steps = epochs * (len(data) // batch_size)
+    falling = [min(1.0, (steps - k) / (cooldown * steps)) if cooldown else 1.0 for k in range(steps + 1)]
+    schedule = torch.optim.lr_scheduler.LambdaLR(step, falling.__getitem__)
     for batch in order(len(data), batch_size, epochs, order_seed):
         hidden.clear()
         loss = nn.functional.cross_entropy(model(data.images[batch].to(nets.dtype)), data.labels[batch])
@@ -84,6 +89,7 @@ def train_plain(nets, number, data, epochs=1, batch_size=BATCH, order_seed=0, op
         step.zero_grad()
         (loss + penalty).backward()
         step.step()
+        schedule.step()
         losses.append(loss.item())
     return model, torch.tensor(losses, dtype=nets.dtype)
 
@@ -128,8 +134,10 @@ ORDERS = {"one": 7, "pairs": [5, 6] * 6, "unlike": [3, 3, 9, *[4] * 8, 9], "own"
         {"optimiser": "adam"},
         {"optimiser": "adamw"},
         {"optimiser": "adamw", "weight_decay": 0.3},
+        {"cooldown": 0.5},
+        {"optimiser": "adamw", "weight_decay": 0.3, "cooldown": 1.0},
     ],
-    ids=["sgd", "adam", "adamw", "more decay"],
+    ids=["sgd", "adam", "adamw", "more decay", "sgd cools", "adamw cools"],
 )
 @pytest.mark.parametrize("orders", ORDERS)
 def test_every_optimiser_and_order_against_torch(choices, orders):
@@ -484,6 +492,8 @@ NAN = torch.full((130, INPUTS), math.nan)
             {"optimiser": "adamw", "weight_decay": -1.0},
             "weight_decay must be a finite number from 0, got -1.0",
         ),
+        ({"cooldown": 1.1}, "cooldown must be a finite number from 0 and up to 1, got 1.1"),
+        ({"cooldown": -0.1}, "cooldown must be"),
         ({"more": 1}, "more must be True or False, got 1"),
         ({"images": torch.zeros(130, 11)}, r"the networks take 12 inputs .* shape \[130, 11\]"),
         ({"images": torch.zeros(130, 3, 4)}, "the networks take 12 inputs"),
