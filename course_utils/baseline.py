@@ -43,6 +43,7 @@ def softmax_regression(
     seeds: Sequence[int] = range(10, 15),
     tuning_seeds: Sequence[int] = trials.TUNING_SEEDS,
     optimiser: str = "sgd",
+    cooldown: float = 0.0,
 ) -> Baseline:
     """Softmax regression on the pixels, by the protocol of :func:`trials.compare`: outputs x W + b, all starting at 0.
 
@@ -51,12 +52,13 @@ def softmax_regression(
     Args:
         rates: the grid, at least three; the best one, at the end, on ``held_back`` with ``tuning_seeds`` is reported with ``seeds``.
         data: to train on. held_back: to choose the rate by. test: to report.
-        epochs, batch_size, optimiser: as training.train ("sgd": momentum 0.9; or "adam").
+        epochs, batch_size, optimiser, cooldown: as training.train ("sgd": momentum 0.9; or "adam").
 
     Raises:
         ValueError: another optimiser; a seed used twice; and as trials.best and training.train.
     """
     checks.among("optimiser", optimiser, ("sgd", "adam"))
+    checks.number("cooldown", cooldown, 0, 1)
     checks.whole("epochs", epochs)
     checks.whole("batch_size", batch_size, 1, len(data), "examples")
     seeds, tuning_seeds = checks.seeds("seeds", seeds), checks.seeds("tuning_seeds", tuning_seeds)
@@ -76,6 +78,8 @@ def softmax_regression(
             if optimiser == "adam"
             else torch.optim.SGD(groups, momentum=training.MOMENTUM)
         )
+        end = epochs * (len(data) // batch_size)
+        falling = torch.optim.lr_scheduler.LambdaLR(update, lambda k: training.falling(k, end, cooldown))
         orders, found = training._Orders.of(seeds, len(seeds), data.images.device), []
         for step, batch in enumerate(orders.batches(len(data), batch_size, 0, epochs), start=1):
             update.zero_grad()
@@ -85,6 +89,7 @@ def softmax_regression(
             loss = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum")
             (loss / batch_size).backward()  # type: ignore[no-untyped-call]
             update.step()
+            falling.step()
             if step % (len(data) // batch_size) == 0:
                 with torch.inference_mode():
                     seen = judge.images @ torch.cat(weights) + torch.cat(biases)

@@ -146,8 +146,7 @@ def train(
                 batch = batch.to(networks.device)
                 torch.index_select(x, 0, batch.flatten(), out=images)
                 losses[number] = step(images.view(*batch.shape, -1), y[batch].index_select(0, orders.group))
-                left = (len(losses) - number) / max(cooldown * len(losses), 1)
-                update(step.parameters.all, step.gradients.all, min(left, 1.0))
+                update(step.parameters.all, step.gradients.all, falling(number, len(losses), cooldown))
                 if (number + 1) % steps == 0:
                     step.parameters.write(networks.parameters)
                     epoch, recent = (number + 1) // steps, losses[number + 1 - steps : number + 1].cpu()
@@ -220,6 +219,13 @@ class _Orders:
             if epoch >= done:
                 used = order[:, : count - count % batch_size]
                 yield from used.view(len(generators), -1, batch_size).unbind(1)
+
+
+def falling(step: int, steps: int, cooldown: float) -> float:
+    """The share of the learning rates at a step, 0 ... steps-1: 1, then over the last ``cooldown`` of the steps in a
+    straight line to 1 / (cooldown * steps) at the last one.
+    """
+    return min(1.0, (steps - step) / max(cooldown * steps, 1.0))
 
 
 class _Update:

@@ -22,6 +22,7 @@ def by_hand(
     judge: int,
     adam: bool,
     epochs: int = 2,
+    cooldown: float = 0.0,
 ) -> float:
     """The same classifier written out: softmax less the label, by the images."""
     some, images, labels = sets[0], sets[judge].images.double(), sets[judge].labels
@@ -36,7 +37,8 @@ def by_hand(
             first = (0.9 * first + 0.1 * slope) if adam else 0.9 * first + slope
             second = 0.999 * second + 0.001 * slope**2
             scale = ((second / (1 - 0.999**step)).sqrt() + 1e-8) * (1 - 0.9**step) if adam else 1.0
-            w = w - rate * first / scale
+            left = (7 * epochs - step + 1) / (7 * epochs * cooldown) if cooldown else 1.0
+            w = w - min(1.0, left) * rate * first / scale
     found = images @ w[:-1] + w[-1]
     return float((found.argmax(1) == labels).double().mean())
 
@@ -55,6 +57,14 @@ def test_as_written_by_hand(sets: tuple[data.Dataset, data.Dataset, data.Dataset
     assert found.way.tolist() == [pytest.approx(row, abs=1.5 / len(sets[2])) for row in expected]
 
 
+def test_cools_as_written_by_hand(sets: tuple[data.Dataset, data.Dataset, data.Dataset]) -> None:
+    shape = {"epochs": 3, "batch_size": 40, "cooldown": 0.6}
+    found = baseline.softmax_regression(RATES, *sets, seeds=[5, 6], tuning_seeds=[0, 1], **shape)  # type: ignore[arg-type]
+    expected = [by_hand(sets, found.rate, seed, 2, False, 3, 0.6) for seed in (5, 6)]
+    assert found.scores.tolist() == pytest.approx(expected, abs=1.5 / len(sets[2]))
+    assert expected != [by_hand(sets, found.rate, seed, 2, False, 3) for seed in (5, 6)]
+
+
 def test_the_batches_are_those_of_the_networks() -> None:
     orders = training._Orders.of([5], 1, torch.device("cpu")).batches(300, 40, 0, 1)
     order = torch.randperm(300, generator=torch.Generator().manual_seed(5))
@@ -66,6 +76,7 @@ def test_the_batches_are_those_of_the_networks() -> None:
     [
         ({"optimiser": "adamw"}, "optimiser"),
         ({"epochs": 0}, "epochs"),
+        ({"cooldown": 2}, "cooldown must be"),
         ({"batch_size": 301}, "batch_size"),
         ({"seeds": [1, 7]}, "in both lists: \\[1\\]"),
         ({"rates": [0.1, 1.0]}, "three"),
