@@ -98,7 +98,7 @@ def softmax_regression(
 
     import pandas as pd
 
-    with machine.threads(1):
+    with machine.threads(1), machine.flushed():
         tried = fit(rates, tuning_seeds, held_back)[-1]
         rows = [
             {"arm": "softmax regression", "learning_rate": rate, "score": score}

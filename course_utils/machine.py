@@ -85,6 +85,21 @@ def threads(count: int | None = None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Run a block with numbers too small for float32's full precision (below 1.2e-38) taken as 0, then as before.
+
+    A saturated sigmoid's gradients are full of them, and Intel's processors take many times as long over each: a map of
+    the sigmoid over gains trains three times as fast so; AMD's and ARM's do not mind. A weight near 0.1 cannot see them.
+    """
+    before = not bool(torch.tensor([1e-39], **SINGLE).mul(1).item())
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
 def describe() -> str:
     """One line about this machine, for timings: system, processors, threads, vector width, versions."""
     capability = torch.backends.cpu.get_cpu_capability()

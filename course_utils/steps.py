@@ -9,8 +9,7 @@ second-level cache (170 of 4 x 32 in chunks of 34 or fewer: 10 to 20 % slower, t
 nearness gives; in halves, equal); batch norm alone in such chunks (5 to 40 % slower); examples last instead of units
 (products up to 60 % slower); a column of ones instead of a bias (products 5 to 30 % slower; adding the bias costs
 nothing); torch's own batch norm, which wants every unit of every network in one row (its backward pass takes three times
-as long as the one here); float32 denormals flushed to zero (they cost nothing there, and the setting is the whole
-process's); torch's fused SGD (8 to 20 % of the update, a hundredth of the step, for a private function). What remains
+as long as the one here); torch's fused SGD (8 to 20 % of the update, a hundredth of the step, for a private function). What remains
 between a step and the sum of its parts is mostly that the products find their numbers in a farther cache than alone.
 
 N networks, B examples of a batch, C classes, depth and width as in :mod:`course_utils.networks`. Networks that see the

@@ -133,7 +133,7 @@ def train(
     rows = [_record(designs, networks, test, 0, 0, None, diverged_at)]
     if watch is not None:
         watch(networks, 0)
-    with machine.threads():
+    with machine.threads(), machine.flushed():
         update = _Update(networks, orders.group, optimiser, momentum, weight_decay)
         step = Step(networks, orders.group, batch_size, update.weight)
         images = x.new_empty(len(orders.seeds) * batch_size, networks.inputs)

@@ -1,5 +1,6 @@
 """How many threads: quotas read from made-up container folders."""
 
+import contextlib
 import os
 import platform
 
@@ -136,3 +137,22 @@ def test_describe_word_for_word(cores, monkeypatch):
         f"{platform.system()} {platform.machine()}, 3 processors granted, {torch.get_num_threads()} torch threads, "
         f"{capability}, torch 2.99.1, Python {platform.python_version()}"
     )
+
+
+def tiny() -> float:
+    return float(torch.tensor([1e-39], dtype=torch.float32).mul(1).item())
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_flushed_within_and_as_before_after(before):
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor cannot flush")
+    try:
+        for fails in (False, True):
+            with pytest.raises(KeyError) if fails else contextlib.nullcontext(), machine.flushed():
+                assert tiny() == 0
+                if fails:
+                    raise KeyError
+            assert (tiny() == 0) == before
+    finally:
+        torch.set_flush_denormal(False)

@@ -1,5 +1,6 @@
 """Training of many networks at once against torch.optim.SGD on one network at a time; the bench that times both."""
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -162,6 +163,26 @@ def compare(nets, tolerance, orders, given=None, **choices):
     for i, (_, losses) in enumerate(expected):
         torch.testing.assert_close(history.losses[:, i], losses, rtol=tolerance, atol=tolerance)
     assert_as_torch(nets, [model for model, _ in expected], 10 * tolerance)
+
+
+def test_tiny_gradients_are_flushed_and_change_nothing(monkeypatch):
+    """Saturated sigmoids, whose gradients float32 cannot hold whole: the same networks with and without the flush."""
+    designs = [Design("sigmoid", gain=gain, learning_rate=1.0, seed=i) for i, gain in enumerate((1, 40, 80))]
+    found, seen = [], []
+    for flushes in (True, False):
+        if not flushes:
+            monkeypatch.setattr(training.machine, "flushed", contextlib.nullcontext)
+        nets = Networks(designs, INPUTS, 6, 9, CLASSES)
+        options = {
+            "watch": lambda *_: seen.append(torch.tensor([1e-39], dtype=torch.float32).mul(1).item() == 0)
+        }
+        found.append(training.train(nets, dataset(), batch_size=BATCH, epochs=3, **options).losses)
+    assert torch.equal(*found)
+    assert seen == [
+        False,
+        *[torch.set_flush_denormal(False)] * 3,
+        *[False] * 4,
+    ]  # the first look is before the first step
 
 
 @pytest.mark.parametrize("optimiser", training.OPTIMISERS)
