@@ -9,8 +9,8 @@ the finding that it asserts to a figure.
 
     keeping:    maintain __main__
     showing:    figures exercises explore thread
-    comparing:  trials baseline dying batch_norm landscape cost kernels
-    measuring:  theory measure saturation training steps units clock
+    comparing:  trials baseline dying batch_norm landscape cost kernels lifetime
+    measuring:  theory measure saturation training steps units clock curvature
     drawing:    plots sketch
     material:   networks data claims
     tools:      activations checks machine progress where

@@ -88,14 +88,7 @@ def profile(
     Raises:
         ValueError: as networks.Networks and Networks.trace; labels that do not fit.
     """
-    if (
-        labels.shape != x.shape[:1]
-        or labels.is_floating_point()
-        or not 0 <= int(labels.min()) <= int(labels.max()) < outputs
-    ):
-        raise ValueError(
-            f"labels must be {len(x)} whole numbers from 0 to {outputs - 1}, got shape {list(labels.shape)}"
-        )
+    _check_labels(x, labels, outputs)
     parts = []
     with machine.threads(_THREADS):
         for chunk in _chunks(designs, x.shape[-1], depth, width):
@@ -104,6 +97,32 @@ def profile(
     return Profile(
         *(torch.cat([getattr(part, field.name) for part in parts], dim=1) for field in fields(Profile))
     )
+
+
+def now(networks: Networks, x: Tensor, labels: Tensor) -> Profile:
+    """The same of networks as they stand, e.g. in the middle of their training, which goes on as if nobody had looked.
+
+    Batch norm, where a network has it, uses this batch's mean and variance; the running ones stay. Sizes of a network
+    that diverged are NaN or infinite. Arguments and errors as :func:`profile`.
+    """
+    _check_labels(x, labels, networks.outputs)
+    running = networks.running_mean.clone(), networks.running_var.clone()
+    with machine.threads(_THREADS):
+        found = _profile(networks, x, labels)
+    for kept, before in zip((networks.running_mean, networks.running_var), running, strict=True):
+        kept.copy_(before)
+    return found
+
+
+def _check_labels(x: Tensor, labels: Tensor, outputs: int) -> None:
+    if (
+        labels.shape != x.shape[:1]
+        or labels.is_floating_point()
+        or not 0 <= int(labels.min()) <= int(labels.max()) < outputs
+    ):
+        raise ValueError(
+            f"labels must be {len(x)} whole numbers from 0 to {outputs - 1}, got shape {list(labels.shape)}"
+        )
 
 
 def _profile(networks: Networks, x: Tensor, labels: Tensor) -> Profile:

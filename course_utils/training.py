@@ -82,6 +82,7 @@ def train(
     cooldown: float = 0.0,
     more: bool = False,
     watch: Callable[[Networks, int], object] | None = None,
+    at: Sequence[int] | None = None,
 ) -> History:
     """Train all networks on the cross-entropy, in place, each with its design's learning rate.
 
@@ -115,6 +116,7 @@ def train(
         more: go on with networks that were trained before; default False.
         watch: called as watch(networks, epoch) before the first step (epoch 0) and after every epoch, to measure
             while training goes on, or to change weights in place; what it returns is ignored. Default: nobody watches.
+        at: watch after these steps instead, as watch(networks, step); rising, 0 is before the first. Default: epochs.
 
     Raises:
         ValueError: naming the argument, its value and what would be right; also for networks that were trained
@@ -127,11 +129,12 @@ def train(
     x, y = _check_run(networks, data, test, epochs, batch_size)
     orders = _Orders.of(order_seed, len(networks), networks.device)
     steps = len(x) // batch_size
+    looks = _looks(at, epochs, steps)
     losses = torch.empty(epochs * steps, len(networks), dtype=networks.dtype, device=networks.device)
     diverged_at = torch.full((len(networks),), -1, device="cpu")
     designs = pd.DataFrame([{"network": i, **design.describe()} for i, design in enumerate(networks.designs)])
     rows = [_record(designs, networks, test, 0, 0, None, diverged_at)]
-    if watch is not None:
+    if watch is not None and 0 in looks:
         watch(networks, 0)
     with machine.threads(), machine.flushed():
         update = _Update(networks, orders.group, optimiser, momentum, weight_decay)
@@ -154,9 +157,10 @@ def train(
                     rows.append(
                         _record(designs, networks, test, epoch, number + 1, recent.mean(0), diverged_at)
                     )
-                    if watch is not None:
-                        watch(networks, epoch)
-                        step.parameters.read(networks.parameters)
+                if watch is not None and number + 1 in looks:
+                    step.parameters.write(networks.parameters)
+                    watch(networks, looks[number + 1])
+                    step.parameters.read(networks.parameters)
         finally:  # stopped half way, too, the networks are where they got to
             step.parameters.write(networks.parameters)
             update.write(networks)
@@ -382,6 +386,15 @@ def _check_method(
             f"these networks were trained for {networks.trained} epochs before; build them anew, or give more=True "
             "to go on with their weights"
         )
+
+
+def _looks(at: Sequence[int] | None, epochs: int, steps: int) -> dict[int, int]:
+    """After which steps a run of ``epochs`` times ``steps`` is watched, and what the watcher is told then."""
+    if at is None:
+        return {epoch * steps: epoch for epoch in range(epochs + 1)}
+    for step in checks.rising("the steps to watch at", at):
+        checks.whole("each step to watch at", step, 0, epochs * steps, "steps of this run")
+    return {step: step for step in at}
 
 
 def _check_run(
