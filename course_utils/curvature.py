@@ -18,9 +18,7 @@ __all__ = ["highest_rate", "largest"]
 _SMALLEST = 1e-30  # a Krylov vector shorter than this is nothing but rounding
 
 
-def largest(
-    networks: Networks, images: Tensor, labels: Tensor, rounds: int = 20, seed: int = 0
-) -> Tensor:
+def largest(networks: Networks, images: Tensor, labels: Tensor, rounds: int = 20, seed: int = 0) -> Tensor:
     """The largest eigenvalue of the Hessian by all parameters, of every network: [N], float64.
 
     Lanczos's method with ``rounds`` products of the Hessian and a vector, each made by differentiating twice, for all
@@ -44,14 +42,16 @@ def largest(
     with machine.threads(1):
         outputs = networks(images, training=networks.normalised)
         loss = training._cross_entropy(outputs, labels.expand(len(networks), -1)).mean(1).sum()
-        slopes = torch.autograd.grad(loss, parameters, create_graph=True)
+        slopes = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
         flat = _flat(networks, slopes)
         start = torch.randn(flat.shape, generator=generator, dtype=flat.dtype, device="cpu").to(flat.device)
         basis = [start / start.norm(dim=1, keepdim=True)]
         diagonal, beside = [], []
         for _ in range(rounds):
             # The networks share no parameter: one product of the sum's Hessian holds that of each.
-            turned = torch.autograd.grad((flat * basis[-1]).sum(), parameters, retain_graph=True, materialize_grads=True)
+            turned = torch.autograd.grad(
+                (flat * basis[-1]).sum(), parameters, retain_graph=True, materialize_grads=True
+            )
             new = _flat(networks, turned)
             diagonal.append((new * basis[-1]).sum(1))
             for _twice in range(2):  # once leaves what float32 rounds
@@ -65,7 +65,7 @@ def largest(
     bands = torch.stack(diagonal, 1).double(), torch.stack(beside, 1).double()[:, :-1]
     small = torch.diag_embed(bands[0]) + torch.diag_embed(bands[1], 1) + torch.diag_embed(bands[1], -1)
     sound = small.isfinite().all(2).all(1)
-    found = torch.linalg.eigvalsh(small.where(sound.view(-1, 1, 1), 0.0))[:, -1]
+    found: Tensor = torch.linalg.eigvalsh(small.where(sound.view(-1, 1, 1), 0.0))[:, -1]
     return found.where(sound, torch.nan).detach().cpu()
 
 
@@ -75,7 +75,8 @@ def highest_rate(curvature: Tensor, momentum: float = training.MOMENTUM) -> Tens
     Infinity where the curvature is 0 or below. ValueError for a momentum outside 0 <= momentum < 1.
     """
     checks.number("momentum", momentum, 0, below=1)
-    return 2 * (1 + momentum) / curvature.clamp(min=0)
+    highest: Tensor = 2 * (1 + momentum) / curvature.clamp(min=0)
+    return highest
 
 
 def _flat(networks: Networks, tensors: tuple[Tensor, ...]) -> Tensor:

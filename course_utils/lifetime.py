@@ -7,6 +7,7 @@ their pixels in another order each time, and counts what they lose. N networks, 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -97,8 +98,10 @@ def follow(
     updates: list[Tensor] = []
     before: list[Tensor] = []
     last = options.get("epochs", 3) * (len(data) // options.get("batch_size", 100))
-    if any(b - a < 2 for a, b in zip(at[:-1], at[1:], strict=True)):
-        raise ValueError(f"each look needs a step of its own after it; these are neighbours or fall: {list(at)}")
+    if any(b - a < 2 for a, b in itertools.pairwise(at)):
+        raise ValueError(
+            f"each look needs a step of its own after it; these are neighbours or fall: {list(at)}"
+        )
 
     def look(now: Networks, step: int) -> None:
         weights = _into(now)
@@ -113,11 +116,11 @@ def follow(
             if watch is not None:
                 watch(now, step)
 
-    every = sorted({step + more for step in at for more in (0, 1) if step + more <= last})
+    every = sorted({*at, *(step + 1 for step in at if step < last)})
     run = trials.run(designs, data, depth=depth, width=width, watch=look, at=every, **options)
     updates += [torch.full_like(looks[0][0], math.nan)] * (len(looks) - len(updates))
-    found = [torch.stack(part) for part in zip(*looks, strict=True)]
-    return Way(tuple(at), run, *found, torch.stack(updates))
+    dz, gain, slope = (torch.stack(part) for part in zip(*looks, strict=True))
+    return Way(tuple(at), run, dz, gain, slope, torch.stack(updates))
 
 
 def shuffled(now: Networks, begin: Networks, seed: int = 0) -> Networks:
@@ -207,8 +210,12 @@ def tasks(
     losses, dead = [], []
     with machine.threads(1):
         for task in range(count):
-            orders = {seed: torch.randperm(now.inputs, generator=lot, device="cpu") for seed, lot in lots.items()}
-            with torch.no_grad():  # to shuffle an image's pixels is to shuffle the rows of the first layer's weights
+            orders = {
+                seed: torch.randperm(now.inputs, generator=lot, device="cpu") for seed, lot in lots.items()
+            }
+            with (
+                torch.no_grad()
+            ):  # to shuffle an image's pixels is to shuffle the rows of the first layer's weights
                 first = now.weight(0)
                 first.copy_(torch.stack([first[i, orders[seed]] for i, seed in enumerate(seeds)]))
             now.moments, now.trained = None, 0
@@ -241,7 +248,9 @@ def renew(now: Networks, which: Tensor, draws: Sequence[torch.Generator]) -> Non
         for i, layer in which.any(2).nonzero().tolist():
             mine, into, out = which[i, layer], now.weight(layer)[i], now.weight(layer + 1)[i]
             std = now.designs[i].std_times_root_fan_in / math.sqrt(len(into))
-            into[:, mine] = std * torch.randn(len(into), int(mine.sum()), generator=draws[i], dtype=into.dtype)
+            into[:, mine] = std * torch.randn(
+                len(into), int(mine.sum()), generator=draws[i], dtype=into.dtype
+            )
             now.parameters["bias"][layer, i, 0, mine] = 0
             out[mine] = 0
 
@@ -276,7 +285,9 @@ def _slopes(now: Networks, images: Tensor) -> Tensor:
     with torch.inference_mode(), machine.threads(1):
         zs = now.trace(images, training=now.normalised).z
         found = [
-            torch.cat([run.activation.derivative(z[run.slice]).double().square().mean((1, 2)) for run in now._runs])
+            torch.cat(
+                [run.activation.derivative(z[run.slice]).double().square().mean((1, 2)) for run in now._runs]
+            )
             for z in zs
         ]
     now.running_mean.copy_(running[0])

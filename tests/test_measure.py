@@ -41,6 +41,25 @@ def test_profile_is_what_a_plain_network_gives(name: str, norm: str) -> None:
         assert found.z[layer, 1].item() == pytest.approx(zs[layer].square().mean().sqrt().item(), rel=1e-9)
 
 
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_now_is_the_profile_of_networks_as_they_stand(norm: str) -> None:
+    x, labels = batch()
+    designs = grid(activation="relu", gain=1.3, norm=norm, seed=[3, 4])
+    networks, fresh = (
+        Networks(designs, 12, 4, 7, dtype=torch.float64),
+        measure.profile(designs, x, labels, 4, 7),
+    )
+    torch.testing.assert_close(measure.now(networks, x, labels).dz, fresh.dz)
+    assert (networks.running_mean == 0).all() and (networks.running_var == 1).all()
+    with torch.no_grad():
+        networks.parameters["last"] *= 3
+    if norm == "none":
+        assert (measure.now(networks, x, labels).z == fresh.z).all()
+    assert (measure.now(networks, x, labels).dz > 1.5 * fresh.dz).all()
+    with pytest.raises(ValueError, match="labels must be 8 whole numbers"):
+        measure.now(networks, x, labels[:-1])
+
+
 def test_profile_does_not_depend_on_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     x, labels = batch()
     designs = grid(activation=["sigmoid", "relu"], gain=[1.0, 2.0], seed=range(3))

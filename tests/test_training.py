@@ -273,6 +273,24 @@ def test_watch_sees_the_start_and_every_epoch():
     assert not torch.equal(seen[1][1], seen[2][1])
 
 
+def test_watch_at_steps_sees_networks_as_trained_so_far():
+    """Two epochs of six steps: a look in the middle sees what a run of so many steps ends with, and disturbs nothing."""
+    seen, nets = {}, Networks(RATES, INPUTS, 2, 5, CLASSES)
+    keep = {
+        "watch": lambda now, step: seen.update({step: now.weight(1).detach().clone()}),
+        "batch_size": BATCH,
+    }
+    training.train(nets, dataset(), epochs=2, at=[0, 2, 6, 12], **keep)
+    assert list(seen) == [0, 2, 6, 12]
+    plain = Networks(RATES, INPUTS, 2, 5, CLASSES)
+    assert torch.equal(seen[0], plain.weight(1))
+    training.train(plain, dataset(), epochs=2, batch_size=BATCH)
+    assert torch.equal(seen[12], plain.weight(1)) and not torch.equal(seen[2], seen[6])
+    for wrong, word in (([3, 2], "rise"), ([13], "from 0 to the 12 steps"), ([0.5], "whole")):
+        with pytest.raises(ValueError, match=word):
+            training.train(Networks(RATES, INPUTS, 2, 5, CLASSES), dataset(), epochs=2, at=wrong, **keep)
+
+
 def test_what_a_watcher_changes_stays_changed():
     """In place, before the first step and between epochs: with all weights 0 every loss is ln(classes)."""
     losses = {}
