@@ -159,10 +159,14 @@ class Row:
     losses: Tensor
     dead: Tensor
 
+    def of(self, arm: str) -> Tensor:
+        """Which of the networks are of an arm, [N] bool. ValueError for an unknown arm."""
+        checks.among("arm", arm, self.table["arm"].unique())
+        return torch.tensor((self.table["arm"] == arm).to_numpy(), device="cpu")
+
     def mean(self, arm: str, tasks: slice) -> Tensor:
         """The mean loss over some tasks of each network of an arm, [seeds]. ValueError for an unknown arm."""
-        checks.among("arm", arm, self.table["arm"])
-        return self.losses[tasks].mean(0)[torch.tensor((self.table["arm"] == arm).to_numpy())]
+        return self.losses[tasks].mean(0)[self.of(arm)]
 
 
 def tasks(

@@ -17,13 +17,28 @@ ALL: dict[str, Exercise] = {}
 for book in BOOKS:
     ALL |= importlib.import_module(f"course_utils.exercises.nb{book}").EXERCISES
 
-LETTERS = {"0.4": "c", "2.8": "d", "4.8": "b", "5.7": "c", "6.8": "a", "7.7": "d", "8.6": "a", "11.6": "b"}
+LETTERS = {
+    "0.4": "c",
+    "2.8": "d",
+    "4.8": "b",
+    "5.7": "c",
+    "6.8": "a",
+    "7.7": "d",
+    "8.6": "a",
+    "9.2": "c",
+    "9.7": "b",
+    "11.6": "b",
+}
 DESIGNS: dict[str, dict[str, str]] = {
     "3.7": {"arms": "both", "gain": "he", "measure": "spread", "budget": "networks"},
     "4.7": {"arms": "penalty and forced", "rates": "each on held-out", "axis": "zeros", "seeds": "five, paired"},
     "6.7": {"arms": "as it is and levelled", "depth": "30", "rates": "each on held-out", "measure": "loss"},
     "7.8": {"rates": "each on held-out", "init": "each its own", "finish": "median", "order": "shared by arms"},
     "8.7": {"order": "by turns", "clock": "processor", "summary": "least", "threads": "one"},
+    "9.6": {
+        "renewed": "dead, and as many living", "counted": "loss of each task",
+        "tasks": "each seed its own, shared by its arms", "rate": "the same for the three",
+    },
     "11.5": {"gradient": "dL/dz", "weights": "he", "layers": "wide", "when": "at init"},
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from course_utils import activations, plots
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb11
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb11
 from course_utils.sketch import Sketcher, _Canvas
 
 NAMES = ["sigmoid", "relu", "tanh", "gelu"]
@@ -113,6 +113,12 @@ def costs(place: int) -> Figure:
     return nb08.explored(times, rows, NAMES[(place * 2) % 4], 1000 * 4**place, f"width {place}")
 
 
+def pulled(place: int) -> Figure:
+    name, line = NAMES[place % 4], torch.linspace(place - 4.0, 0, 10, dtype=torch.float64).exp()
+    kind = ("", "other", "norm")[place % 3]
+    return nb09.explored(line[:, None] * (0.5 + tensor(place, 10, 3)), line, name, kind, f"{name}, {place}")
+
+
 def wall(place: int) -> Figure:
     rows = [
         {"person": f"person {n}", "id": f"C{10 * n + c}", "verdict": VERDICTS[(n + c) % 4], "claimed": c > 0}
@@ -122,7 +128,7 @@ def wall(place: int) -> Figure:
     return nb11.wall(pd.DataFrame(rows), "Who said what", "" if place == 4 else VERDICTS[place % 4])
 
 
-EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, wall]
+EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, pulled, wall]
 every = pytest.mark.parametrize("draw", EXPLORERS, ids=[f"nb{i:02d}" for i in range(len(EXPLORERS))])
 WALK = [1, 2, 4, 3, 1, 5]
 

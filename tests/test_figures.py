@@ -42,7 +42,7 @@ from torch import Tensor
 
 from course_utils import activations, plots
 from course_utils.data import Dataset
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb11, tiles
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb11, tiles
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "tests" / "figures.json"
@@ -1300,6 +1300,63 @@ def nb08_explored() -> Figure:
 def nb08_explored__relu() -> Figure:
     rows = step_times()
     return nb08.explored(element_times("relu", "tanh"), rows[rows["width"] == 64], "relu", 16_000, "ReLU")
+
+
+def nine(looks: int, seeds: int = 3) -> dict[str, nb09.Line]:
+    arms = [
+        ("ReLU, He", "relu", "", 1.0),
+        ("sigmoid", "sigmoid", "other", 0.3),
+        ("tanh, batch norm", "tanh", "norm", 1.2),
+    ]
+    spread = torch.linspace(0.95, 1.05, seeds, dtype=torch.float64)
+    return {
+        name: nb09.Line(
+            activation, kind, torch.linspace(begin, 1.1, looks).double().unsqueeze(1) * spread, begin
+        )
+        for name, activation, kind, begin in arms
+    }
+
+
+@drawing
+def nb09_ways() -> Figure:
+    return nb09.ways({"SGD": nine(4), "Adam": nine(4)}, [0, 3, 30, 300], "A finding", "how")
+
+
+@drawing
+def nb09_ways__one_panel_an_arm_without_a_name() -> Figure:
+    return nb09.ways({"SGD": nine(3)}, [0, 3, 10], "A finding", "how", skip=["sigmoid"])
+
+
+@drawing
+def nb09_pull() -> Figure:
+    parts = {"gain": 1.0, "slope": 0.9, "alignment": 1.5, "factor": 1.35, "factor, changes shuffled": 0.98}
+    return nb09.pull({"ReLU": ("relu", parts), "tanh": ("tanh", parts | {"gain": 1.2})}, "A finding", "how")
+
+
+@drawing
+def nb09_updates() -> Figure:
+    small = {name: line._replace(values=line.values * 1e-4) for name, line in nine(10).items()}
+    return nb09.updates({"SGD": small, "Adam": nine(10)}, "A finding", "how")
+
+
+@drawing
+def nb09_edges() -> Figure:
+    bound = torch.tensor([[3.0, 4.0], [1.0, 1.2], [0.1, 0.2]], dtype=torch.float64)
+    own = {"init": bound, "way": bound / 2, "trains": torch.tensor([[0.0, 0.0], [0.5, 0.25], [0.125, 0.0]])}
+    return nb09.edges([0.5, 1.0, 2.0], [0.125, 0.25, 0.5], {"relu": own, "sigmoid": own}, "A finding", "how")
+
+
+@drawing
+def nb09_row() -> Figure:
+    failed = {name: line._replace(values=line.values.clone()) for name, line in nine(12).items()}
+    failed["sigmoid"].values[5:, 2] = INF
+    return nb09.row({"rate 0.03": nine(12), "rate 0.08": failed}, ["loss", "loss again"], "A finding", "how")
+
+
+@drawing
+def nb09_explored() -> Figure:
+    line = torch.linspace(-3, 0, 8, dtype=torch.float64).exp()
+    return nb09.explored(line[:, None] * torch.tensor([0.5, 2.0]), line, "tanh", "other", "A finding")
 
 
 def people() -> pd.DataFrame:

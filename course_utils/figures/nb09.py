@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from course_utils import activations, plots
@@ -60,6 +61,7 @@ def ways(
         ax.axhline(1, color="0.4", lw=0.9)
         ax.set_yscale("log")
         ax.set_yticks([0.25, 0.5, 0.7, 1.0, 1.4], ["0.25", "0.5", "0.7", "1", "1.4"])
+        ax.set_ylim(0.19, 1.62)
         ax.minorticks_off()
         shown = [step for step in (0, 3, 10, 30, 100, 300) if step <= steps[-1]]
         ax.set_xticks(np.log1p(shown), [str(step) for step in shown])
@@ -113,6 +115,7 @@ def updates(panels: Mapping[str, Mapping[str, Line]], finding: str, how: str) ->
             plots.label_line(ax, 0.55, 10**end, name, look["color"], fontsize=7.5, ha="right")
         ax.axhline(1e-3, color="0.4", lw=0.9, linestyle=DASHED)
         ax.set_yscale("log")
+        ax.set_ylim(top=0.3)
         ax.set_xlim(-5.6, len(layers) + 0.5)
         ax.set_xticks([1, len(layers) // 2, len(layers)])
         ax.set_title(title, fontsize=10)
@@ -163,22 +166,26 @@ def edges(
 
 
 def row(panels: Mapping[str, Mapping[str, Line]], labels: Sequence[str], finding: str, how: str) -> Figure:
-    """Loss and dead share over a row of tasks, a panel per mapping: arm -> values [tasks, seeds]; labels of the axes up."""
+    """Over a row of tasks, a panel per mapping: arm -> values [tasks, seeds], infinite where failed; labels of the axes up.
+
+    A line is the median over the seeds, of the first task as it is and then of the mean over the last five tasks without
+    the first; the band is the middle half.
+    """
     figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 4.2))
     for ax, (title, lines), label in zip(np.atleast_1d(grid), panels.items(), labels, strict=True):
-        heights = [float(_running(line.values)[-1].mean()) for line in lines.values()]
-        span = max(heights) - min(min(heights), float(min(line.values.min() for line in lines.values())))
-        for (name, line), height in zip(lines.items(), plots.apart(heights, 0.055 * span), strict=True):
-            look, smooth = _style(line.activation, line.kind), _running(line.values)
-            tasks = np.arange(1, len(smooth) + 1)
-            error = smooth.std(1) / np.sqrt(smooth.shape[1])
-            ax.fill_between(
-                tasks, smooth.mean(1) - error, smooth.mean(1) + error, color=look["color"], alpha=0.15, lw=0
-            )
-            ax.plot(tasks, smooth.mean(1), **look)
+        smooth = {name: _running(line.values.double()) for name, line in lines.items()}
+        middles = {name: _quantile(values, 0.5) for name, values in smooth.items()}
+        every = torch.cat([middle[middle.isfinite()] for middle in middles.values()])
+        ends = [float(middle[-1].clamp(max=every.max())) for middle in middles.values()]
+        heights = plots.apart(ends, 0.062 * float(every.max() - every.min()))
+        for (name, line), height in zip(lines.items(), heights, strict=True):
+            look, tasks = _style(line.activation, line.kind), np.arange(1, len(line.values) + 1)
+            low, high = (_quantile(smooth[name], share) for share in (0.25, 0.75))
+            ax.fill_between(tasks, low, high, color=look["color"], alpha=0.13, lw=0)
+            ax.plot(tasks, middles[name], **look)
             plots.label_line(ax, tasks[-1] + 0.8, height, name, look["color"], fontsize=7.5)
-        ax.set_xlim(0.5, tasks[-1] * 1.62)
-        ax.set_xticks([1, 10, 20, 30][: 1 + len(tasks) // 10])
+        ax.set_xlim(0.5, tasks[-1] * 1.66)
+        ax.set_xticks([task for task in (1, 5, 10, 15, 20, 25, 30) if task <= tasks[-1]])
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("task")
         ax.set_ylabel(label)
@@ -187,9 +194,13 @@ def row(panels: Mapping[str, Mapping[str, Line]], labels: Sequence[str], finding
 
 def _running(values: Tensor, window: int = 5) -> Tensor:
     """The first task as it is, after it means of the last tasks, up to ``window`` of them without the first."""
-    means = [values[:1].mean(0)]
-    means += [values[max(1, end - window) : end].mean(0) for end in range(2, len(values) + 1)]
-    return values.new_tensor(np.stack(means))
+    means = [values[max(1, end - window) : end].mean(0) for end in range(2, len(values) + 1)]
+    return torch.stack([values[0], *means])
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """Of each row; no value in between two is made up, so that infinities stay what they are."""
+    return values.quantile(share, dim=1, interpolation="lower")
 
 
 def explored(dz: Tensor, theory: Tensor, activation: str, kind: str, finding: str) -> Figure:
