@@ -48,7 +48,7 @@ def ways(
     figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 4.4), sharey=True)
     at = np.log1p(np.array(steps, dtype=float))
     for ax, (title, lines) in zip(np.atleast_1d(grid), panels.items(), strict=True):
-        ends = plots.apart([float(np.log(line.values[-1].mean())) for line in lines.values()], 0.085)
+        ends = plots.apart([line.values[-1].mean().log().item() for line in lines.values()], 0.085)
         for (name, line), end in zip(lines.items(), ends, strict=True):
             look = _style(line.activation, line.kind)
             ax.fill_between(
@@ -105,7 +105,7 @@ def updates(panels: Mapping[str, Mapping[str, Line]], finding: str, how: str) ->
     """Update over weight by layer, a panel per optimiser; values [depth, seeds]."""
     figure, grid = plots.axes(finding, how, columns=len(panels), size=(7.2, 3.9), sharey=True)
     for ax, (title, lines) in zip(np.atleast_1d(grid), panels.items(), strict=True):
-        ends = plots.apart([float(np.log10(line.values[0].mean())) for line in lines.values()], 0.42)
+        ends = plots.apart([line.values[0].mean().log10().item() for line in lines.values()], 0.42)
         for (name, line), end in zip(lines.items(), ends, strict=True):
             layers, look = np.arange(1, len(line.values) + 1), _style(line.activation, line.kind)
             ax.fill_between(
