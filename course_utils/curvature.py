@@ -62,9 +62,9 @@ def largest(networks: Networks, images: Tensor, labels: Tensor, rounds: int = 20
             basis.append(new / size.clamp(min=_SMALLEST))
     for kept, before in zip((networks.running_mean, networks.running_var), running, strict=True):
         kept.copy_(before)
-    bands = torch.stack(diagonal, 1).double(), torch.stack(beside, 1).double()[:, :-1]
-    small = torch.diag_embed(bands[0]) + torch.diag_embed(bands[1], 1) + torch.diag_embed(bands[1], -1)
-    sound = small.isfinite().all(2).all(1)
+    middle, below = torch.stack(diagonal, 1).double(), torch.stack(beside, 1).double()[:, :-1]
+    small = torch.diag_embed(middle) + torch.diag_embed(below, -1)  # symmetric: eigvalsh reads the lower half
+    sound = small.isfinite().flatten(1).all(1)
     found: Tensor = torch.linalg.eigvalsh(small.where(sound.view(-1, 1, 1), 0.0))[:, -1]
     return found.where(sound, torch.nan).detach().cpu()
 
@@ -81,11 +81,8 @@ def highest_rate(curvature: Tensor, momentum: float = training.MOMENTUM) -> Tens
 
 def _flat(networks: Networks, tensors: tuple[Tensor, ...]) -> Tensor:
     """Tensors in the order and shapes of Networks.parameters, as one row for each network: [N, P]."""
-    count, rows = len(networks), []
+    rows = []
     for name, tensor in zip(networks.parameters, tensors, strict=True):
-        if name == "first":
-            tensor = tensor.view(networks.inputs, count, -1).transpose(0, 1)
-        elif not name.startswith("last"):
-            tensor = tensor.transpose(0, 1)
-        rows.append(tensor.reshape(count, -1))
+        by_network = tensor if name.startswith("last") else tensor.transpose(0, 1)
+        rows.append(by_network.reshape(len(networks), -1))
     return torch.cat(rows, 1)

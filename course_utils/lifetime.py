@@ -80,13 +80,15 @@ def follow(
     *,
     depth: int,
     width: int,
+    epochs: int = 3,
+    batch_size: int = 100,
     watch: Callable[[Networks, int], object] | None = None,
     **options: Any,
 ) -> Way:
     """Train all designs side by side, and look at gradients, slopes, weights and updates after the steps ``at``.
 
     Args:
-        designs, data, depth, width, options: as trials.run.
+        designs, data, depth, width, epochs, batch_size, options: as trials.run.
         probe: what gradients and slopes are measured on; batch norm takes its mean and variance.
         at: steps, rising, 0 is before the first. No two may be neighbours: the step after a look shows its update.
         watch: called as watch(networks, step) at each look, besides. Default: nobody.
@@ -97,7 +99,7 @@ def follow(
     looks: list[tuple[Tensor, ...]] = []
     updates: list[Tensor] = []
     before: list[Tensor] = []
-    last = options.get("epochs", 3) * (len(data) // options.get("batch_size", 100))
+    last = epochs * (len(data) // batch_size)
     if any(b - a < 2 for a, b in itertools.pairwise(at)):
         raise ValueError(
             f"each look needs a step of its own after it; these are neighbours or fall: {list(at)}"
@@ -112,12 +114,13 @@ def follow(
             seen = measure.now(now, probe.images, probe.labels)
             root = torch.tensor([math.sqrt(w.shape[2]) for w in weights]).view(-1, 1)
             looks.append((seen.dz, _size(weights) / root, _slopes(now, probe.images)))
-            before.extend(weights if step < last else [])
+            before.extend(weights)
             if watch is not None:
                 watch(now, step)
 
     every = sorted({*at, *(step + 1 for step in at if step < last)})
-    run = trials.run(designs, data, depth=depth, width=width, watch=look, at=every, **options)
+    options |= {"epochs": epochs, "batch_size": batch_size, "watch": look, "at": every}
+    run = trials.run(designs, data, depth=depth, width=width, **options)
     updates += [torch.full_like(looks[0][0], math.nan)] * (len(looks) - len(updates))
     dz, gain, slope = (torch.stack(part) for part in zip(*looks, strict=True))
     return Way(tuple(at), run, dz, gain, slope, torch.stack(updates))

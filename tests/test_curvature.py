@@ -110,9 +110,9 @@ def test_errors() -> None:
     networks = Networks(grid(activation="relu"), **EIGHT)
     with pytest.raises(ValueError, match="rounds must be a whole number of at least 1, got 0"):
         curvature.largest(networks, x, labels, rounds=0)
-    with pytest.raises(ValueError, match="seed"):
+    with pytest.raises(ValueError, match=r"^seed must be a whole number"):
         curvature.largest(networks, x, labels, seed=-1)
     with pytest.raises(ValueError, match="shape"):
         curvature.largest(networks, x[:, :2], labels)
-    with pytest.raises(ValueError, match="momentum must be"):
+    with pytest.raises(ValueError, match=r"^momentum must be"):
         curvature.highest_rate(torch.ones(1), 1.0)

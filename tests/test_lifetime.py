@@ -184,6 +184,20 @@ def test_arms_of_a_seed_share_tasks_and_a_reset_changes_only_its_own() -> None:
     assert abs(found.losses[2, 0] - found.losses[2, 1]) > 1e-3
 
 
+def test_left_to_themselves_runs_are_as_long_as_they_say() -> None:
+    found = lifetime.follow(DESIGNS[:1], TRAIN, PROBE, [0, 6], depth=2, width=4)
+    assert len(found.run.losses) == 6 and found.update[0].isfinite().all() and found.update[1].isnan().all()
+    odd = lifetime.follow(DESIGNS[:1], TRAIN, PROBE, [0, 6], depth=2, width=4, epochs=1, batch_size=30)
+    assert len(odd.run.losses) == 6, "what does not fill a batch is left out"
+    short, told = (
+        lifetime.tasks([Design("tanh")], TRAIN, 1, depth=2, width=4, **how)
+        for how in ({}, SHORT | {"batch_size": 100})
+    )
+    assert torch.equal(short.losses, told.losses)
+    living = lifetime.tasks([Design("tanh")], TRAIN, 1, depth=2, width=4, reset=["living"])
+    assert living.table["reset"].tolist() == ["living"]
+
+
 def test_a_network_that_diverges_has_an_infinite_loss_and_no_dead() -> None:
     found = row([Design("identity", learning_rate=50.0), Design("tanh")])
     assert (
@@ -194,16 +208,18 @@ def test_a_network_that_diverges_has_an_infinite_loss_and_no_dead() -> None:
 def test_errors() -> None:
     tanh = Design("tanh")
     with pytest.raises(ValueError, match="neighbours"):
-        way([0, 1])
+        way([0, 4, 5])
+    with pytest.raises(ValueError, match=r"^seed must be a whole number"):
+        lifetime.shuffled(trained(0), trained(0), -1)
     with pytest.raises(ValueError, match="from 0 to the 20 steps of this run"):
         way([0, 22])
-    with pytest.raises(ValueError, match="unknown reset 'all'"):
+    with pytest.raises(ValueError, match="unknown reset 'all'; known are: none, dead, living"):
         row([tanh], reset=["all"])
     with pytest.raises(ValueError, match="reset must be 1"):
         row([tanh], reset=["none"] * 2)
-    with pytest.raises(ValueError, match="names must be 1"):
+    with pytest.raises(ValueError, match=r"^names must be 1"):
         row([tanh], names=[])
-    with pytest.raises(ValueError, match="count"):
+    with pytest.raises(ValueError, match=r"^count must be"):
         row([tanh], count=0)
     with pytest.raises(ValueError, match="unknown arm 'ReLU'"):
         row([tanh], count=1).mean("ReLU", slice(None))
