@@ -238,7 +238,8 @@ def judge(
     if verdict != claim.verdict:
         raise ContradictionError(
             f"the register says that {claim_id} {claim.verdict}, the conditions say: {verdict}.\n{card.text()}\n"
-            "If the measurement is right, it wins: correct data/claims.toml and write up what was found."
+            "If the measurement is right, it wins: correct data/claims.toml and write up what was found. Other seeds than "
+            "the stored ones may turn a condition by their luck."
         )
     bundle = {"text/html": card.page(claim), "text/plain": card.text()}
     display(bundle, raw=True)  # type: ignore[no-untyped-call]

@@ -39,7 +39,11 @@ def _furnish_kernels(config: pytest.Config) -> None:
     home = Path.home() / ".config" if sys.platform == "linux" else Path.home()
     if "MPLCONFIGDIR" not in os.environ and not os.access(home if home.exists() else home.parent, os.W_OK):
         os.environ["MPLCONFIGDIR"] = folder
-    import matplotlib.font_manager  # noqa: F401  # looks for fonts once, where no list of them is kept
+    import matplotlib.font_manager  # looks for fonts once, where no list of them is kept
+
+    os.environ["MATPLOTLIBRC"] = (
+        matplotlib.get_data_path()
+    )  # a reader's file may hold keys that are warned of
 
 
 @pytest.hookimpl(trylast=True)

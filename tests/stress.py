@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import altered
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -487,6 +488,84 @@ def audited(desk: Desk, first: str) -> str:
     if len(watched) != len(notebooks(course)):
         raise Failed(f"{len(watched)} kernels were watched, not {len(notebooks(course))}")
     return f"{len(watched)} kernels watched; {remark}"
+
+
+# --- a reader's hands, settings and machine ---------------------------------------------------------
+
+
+def _altered(desk: Desk, course: Path, *changes: Callable[[dict[str, Any]], None], **options: Any) -> str:
+    """All notebooks as a reader has altered them (tests/altered.py); the outputs stay what they were."""
+    for name in notebooks(course):
+        altered.altered(course / "notebooks" / name, *changes)
+    return nbval(desk, course, **{"env": {"OMP_NUM_THREADS": "1"}} | options).remark()
+
+
+@case("clicks", "every cell twice in a row, and a student's own names in every cell for an answer")
+def clicks(desk: Desk) -> str:
+    """A second click changes no word; no name that an answer may need is one that a later cell needs."""
+    return _altered(desk, desk.copy(), altered.named, altered.twice)
+
+
+@case("settings", "a reader's settings of IPython, pandas, numpy, torch, matplotlib and warnings")
+def settings(desk: Desk) -> str:
+    """Some before the first cell, some behind the imports: usetex, a dark ground, large words, float64, "all", ..."""
+    return _altered(desk, desk.copy(), altered.set_up)
+
+
+@case(
+    "machine",
+    "HOME cannot be written to, another course_utils comes first, a folder with a blank and an umlaut",
+)
+def machine(desk: Desk) -> str:
+    """Besides: reached by a link, no folder for temporary files, a broken kernel, narrow lines, another time zone."""
+    course, home = (
+        desk.folder("Kurs Übung #1 [a]"),
+        "/proc/none" if Path("/proc").is_dir() else "/dev/null/none",
+    )
+    copy_course(desk.course, course)
+    link = desk.folder("link") / "zum Kürs"
+    link.symlink_to(course, target_is_directory=True)
+    shadow, kernels = desk.folder("shadow"), desk.folder("jupyter")
+    for name in ("course_utils/__init__.py", "altered/__init__.py"):
+        (shadow / name).parent.mkdir()
+        (shadow / name).write_text("raise RuntimeError('not the course')\n", encoding="utf-8")
+    broken = '{"argv": ["/none", "{connection_file}"], "display_name": "Python 3", "language": "python"}'
+    (kernels / "kernels" / "python3").mkdir(parents=True)
+    (kernels / "kernels" / "python3" / "kernel.json").write_text(broken, encoding="utf-8")
+    foreign = "no.such.key: 1\ntext.usetex: True\nfont.size: 24\naxes.facecolor: black\n"
+    (shadow / "matplotlibrc").write_text(foreign, encoding="utf-8")
+    env = dict.fromkeys(
+        ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "IPYTHONDIR", "TMPDIR"), home
+    )
+    env |= {
+        "JUPYTER_PATH": str(kernels),
+        "MATPLOTLIBRC": str(shadow),
+        "MPLBACKEND": "WebAgg",
+        "NO_COLOR": "1",
+    }
+    env |= {"COLUMNS": "20", "LINES": "4", "TERM": "dumb", "TZ": "Asia/Kathmandu", "LANG": "tr_TR.UTF-8"}
+    env |= {"OMP_NUM_THREADS": "none", "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "default"}
+    return nbval(desk, link, env=env, path=[shadow], workers=1).remark()
+
+
+@case("seeds", "other seeds: an assert or a verdict that gives way says that it is tied to the stored ones")
+def seeds(desk: Desk) -> str:
+    """Every range of seeds begins five later."""
+    course, told, silent = desk.copy(), 0, []
+    for name in notebooks(course):
+        altered.altered(course / "notebooks" / name, altered.shifted)
+    done = chore(desk, course, "run", env={"OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise Failed(done.stderr.strip()[-300:])
+    for name in notebooks(course):
+        for cell in altered.code(altered.read(course / "build" / name)):
+            words = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+            for gave_way in re.findall(f"(?m)^{altered.GAVE_WAY}(.*)$", words):
+                told += 1
+                silent += [] if "seed" in gave_way else [f"{cell['id']}: {gave_way}"]
+    if silent:
+        raise Failed(f"{len(silent)} of {told} do not tell of seeds: {'; '.join(silent)}")
+    return f"{told} gave way and said so"
 
 
 # --- broken off ------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def test_choosing() -> None:
 
 def test_the_cases_that_the_course_promises() -> None:
     promised = "five threads-1 threads-2 cpu-default cpu-avx2 cpu-avx512 busy offline readonly elsewhere reverse ascii"
-    promised += " together audit fulldisk killed-run killed-refresh colab newest oldest colab-alone binder"
+    promised += " together audit clicks settings machine seeds fulldisk killed-run killed-refresh colab newest oldest colab-alone binder"
     assert [one.name for one in stress.CASES] == promised.split()
 
 
