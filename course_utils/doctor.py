@@ -116,17 +116,18 @@ class Finding(NamedTuple):
     help: str
 
 
+_GAIN = "the gain at which the factor per layer is 1 (notebook 03, cards C12 and C27)"
 _HELP = {
-    "not finite": "Smaller weights or a smaller rate: notebook 03 has the gain that keeps z level (cards C27, C35).",
-    "gradient cut": "Draw these weights at random, or put a residual path beside the layer: the gradient then has a way down (notebook 06).",
-    "dead units": "Lower the rate, start biases at 0, or take an activation with a slope below zero: notebook 05 (cards C13, C22, C23).",
-    "saturated": "Smaller weights, or batch norm ahead of the activation: notebooks 02 and 06 (cards C07, C14).",
-    "exploding": "The gain at which the factor per layer is 1 (notebook 03: card C27); with residual paths a normalisation in each branch, and without them no batch norm in very deep stacks (notebook 06: cards C26, C38).",
-    "vanishing": "The gain at which the factor per layer is 1 (notebook 03: cards C12, C25, C27), batch norm or residual paths (notebook 06: card C32).",
-    "signals merge": "Residual paths, or batch norm, which pushes inputs apart again (notebook 06); or fewer layers.",
-    "guesses one class": "Biases of the last layer at 0, and layers that keep inputs apart (notebook 06).",
-    "loss far from chance": "Scale the inputs to mean square 1 and draw the last layer's weights with a gain of 1 or less (notebook 00: what guessing gives).",
-}  # fmt: skip
+    "not finite": "Helped in the course: a lower rate (notebook 07, card C35), or smaller weights (notebook 03, card C27).",
+    "gradient cut": "Draw these weights at random. (Not tried in the course; notebook 06 has residual paths, a way past a layer.)",
+    "dead units": "Helped in the course: a lower rate, biases of 0, a slope below zero (notebook 05, cards C22 and C23).",
+    "saturated": "Helped in the course: smaller weights (notebook 02), or batch norm ahead of the activation (notebook 06).",
+    "exploding": f"Helped in the course: {_GAIN}; in deep stacks with batch norm, residual paths (notebook 06).",
+    "vanishing": f"Helped in the course: {_GAIN}; batch norm or residual paths (notebook 06, card C32).",
+    "signals merge": "Helped in the course: residual paths, and for the sigmoid batch norm (notebook 06).",
+    "guesses one class": "Biases of 0 in the last layer. (Not tried in the course; notebook 00 has what guessing costs.)",
+    "loss far from chance": "Inputs of mean square 1 and a last layer of gain 1, as in all of the course's networks (notebook 00).",
+}
 KINDS = tuple(_HELP)
 
 
@@ -632,7 +633,7 @@ def _predicted(layer: _Layer, after: _Layer | None) -> Callable[[], float]:
         return lambda: math.nan
     name, gain, scale = layer.activation, _norm(weight) / math.sqrt(len(weight)), _scale(layer.z)
     norms = {type(one.norm) for one in (layer, after)}
-    if norms == {type(None)}:
+    if norms == {type(None)} and math.isfinite(scale):
         return lambda: gain * math.sqrt(theory.moments(name, min(scale**2, 1e200)).slope_square)
     if norms <= {nn.BatchNorm1d, nn.BatchNorm2d} and abs(scale - 1) < 0.02:
         return lambda: theory.batch_norm_growth(name)
@@ -785,7 +786,7 @@ def _guessing(seen: _Seen) -> Iterator[Finding]:
     guess = logits.argmax(1).bincount(minlength=classes)
     top, share = int(guess.argmax()), float(guess.max()) / len(logits)
     sure, mean = float(logits.softmax(1)[:, top].mean()), logits.mean(0)
-    still = float((logits - mean).std()) < 0.1 * float((mean - mean.mean()).std())
+    still = float((logits - mean).std()) < 0.03 * float((mean - mean.mean()).std())
     asked = float((labels == labels.mode().values).double().mean())
     if share >= seen.limits.guesses > asked and (sure > (1 + 1 / classes) / 2 or still):
         words = f"class {top} is guessed for {_about(100 * share)} % of the inputs, with a probability of {_about(sure)}."
