@@ -84,8 +84,8 @@ class Limits:
             P(abs(N(0, 1)) > 1): there z's scale has come to the edge behind which the slope is lost.
         dead: share of a layer's units that are off for every example. Weights symmetric about 0 leave half of the units
             off where all inputs look alike, and never more but for chance: three deviations of a coin are added.
-        apart: inputs merge when their relative distance in the last hidden layer is below this share of that of the
-            inputs. ReLU at He's init gets there after 34 layers.
+        apart: inputs merge when their relative distance in the last third of the hidden layers is below this share of
+            that of the inputs. ReLU at He's init gets there after 34 layers, and is said to at 51.
         loss: the loss over that of outputs that are all alike. Logits of scale 2.5 get there with ten classes.
         squared: the same for a loss on real numbers: outputs three times as large as the targets.
         guesses: share of the examples that get one and the same class.
@@ -155,7 +155,7 @@ class _Layer:
             self.handle.remove()
             self.handle = None
         if tensor.requires_grad:
-            self.handle = tensor.register_hook(self._note)
+            self.handle = tensor.register_hook(self._note)  # type: ignore[no-untyped-call]
 
     def _note(self, gradient: Tensor) -> None:
         self.size = _norm(gradient)
@@ -382,7 +382,7 @@ def _unchanged(model: nn.Module) -> Iterator[list[Any]]:
             with torch.no_grad():
                 for module, name, buffer, before in buffers:
                     module._buffers[name] = buffer
-                    if buffer is not None:
+                    if buffer is not None and before is not None:
                         buffer.copy_(before)
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
@@ -540,7 +540,7 @@ def _squared(outputs: Tensor, y: Tensor) -> Tensor:
 
 
 def _row(
-    layer: _Layer, after: _Layer | None, gradients: dict[int, Tensor | None], batch: int
+    layer: _Layer, after: _Layer | None, gradients: Mapping[int, Tensor | None], batch: int
 ) -> dict[str, Any]:
     """The table's row but for theory."""
     z, h, module = layer.z, layer.h, layer.module
@@ -653,7 +653,7 @@ def _same(layer: _Layer) -> bool:
         return False
 
 
-def _notes(model: nn.Module, layers: list[_Layer], gradients: dict[int, Tensor | None]) -> list[str]:
+def _notes(model: nn.Module, layers: list[_Layer], gradients: Mapping[int, Tensor | None]) -> list[str]:
     called = {id(layer.module) for layer in layers}
     unseen, unused = [], []
     for name, module in model.named_modules():
@@ -736,13 +736,15 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
     if not empty and not dead.any():
         yield from _gradient(seen)
         apart = np.sqrt(2 * (1 - at["correlation"][:-1]))
-        known = np.flatnonzero(np.isfinite(apart))
         start = seen.start if seen.start > 0 else apart[0] if len(apart) else 0
-        if len(known) and apart[known[-1]] < limits.apart * start:
+        late = apart[
+            -max(1, len(apart) // 3) :
+        ]  # all of them: beside a path a single layer's z may hold little
+        if np.isfinite(late).any() and np.nanmax(late) < limits.apart * start:
             words = (
-                f"two inputs, {_about(start)} apart at the start, are {_about(apart[known[-1]])} apart here"
+                f"two inputs, {_about(start)} apart at the start, are {_about(np.nanmax(late))} apart here"
             )
-            yield seen.finding("signals merge", known[-1], f"{words} (of √2 for unrelated ones).")
+            yield seen.finding("signals merge", -2, f"{words} or less (of √2 for unrelated ones).")
     yield from _guessing(seen)
     if seen.loss > (limits.squared if seen.squared else limits.loss) * seen.chance:
         words = f"the loss is {_about(seen.loss)}, and {_about(seen.chance)} if all outputs are alike."
@@ -757,7 +759,7 @@ def _gradient(seen: _Seen) -> Iterator[Finding]:
         words = "no gradient reaches the layers before it: dL/dz is exactly 0 there."
         yield seen.finding("vanishing", alive[0] if len(alive) else -1, words)
         return
-    if steps < 1:
+    if steps < 2:
         return
     total = seen.factor**steps
     third = (steps + 3) // 3
@@ -848,7 +850,7 @@ class Watch:
     def __init__(
         self, model: nn.Module, x: Any, y: Any, loss: Loss | None, every: int, limits: Limits | None
     ) -> None:
-        self._look = lambda: examine(model, x, y, loss, limits)
+        self._look: Callable[[], Report] = lambda: examine(model, x, y, loss, limits)
         self._every, self._count = checks.whole("every", every), 0
         self.reports: dict[int, Report] = {0: self._look()}
         self._model, self._updates = model, {0: dict[str, float]()}
