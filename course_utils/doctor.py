@@ -84,8 +84,8 @@ class Limits:
             P(abs(N(0, 1)) > 1): there z's scale has come to the edge behind which the slope is lost.
         dead: share of a layer's units that are off for every example. Weights symmetric about 0 leave half of the units
             off where all inputs look alike, and never more but for chance: three deviations of a coin are added.
-        apart: inputs merge when their relative distance in the last third of the hidden layers is below this share of
-            that of the inputs. ReLU at He's init gets there after 34 layers, and is said to at 51.
+        apart: inputs merge when their relative distance in each of the last four hidden layers is below this share of
+            that of the inputs. ReLU at He's init gets there after 46 layers.
         loss: the loss over that of outputs that are all alike. Logits of scale 2.5 get there with ten classes.
         squared: the same for a loss on real numbers: outputs three times as large as the targets.
         guesses: share of the examples that get one and the same class.
@@ -95,7 +95,7 @@ class Limits:
     grown: float = 30.0
     lost: float = math.erfc(math.sqrt(0.5))
     dead: float = 0.5
-    apart: float = 0.15
+    apart: float = 0.12
     loss: float = 1.8
     squared: float = 10.0
     guesses: float = 0.95
@@ -737,9 +737,7 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
         yield from _gradient(seen)
         apart = np.sqrt(2 * (1 - at["correlation"][:-1]))
         start = seen.start if seen.start > 0 else apart[0] if len(apart) else 0
-        late = apart[
-            -max(1, len(apart) // 3) :
-        ]  # all of them: beside a path a single layer's z may hold little
+        late = apart[-4:]  # all of them: beside a path a single layer's z may hold little
         if np.isfinite(late).any() and np.nanmax(late) < limits.apart * start:
             words = (
                 f"two inputs, {_about(start)} apart at the start, are {_about(np.nanmax(late))} apart here"

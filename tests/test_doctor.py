@@ -147,7 +147,7 @@ SICK: dict[str, tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = {
     **{f"bias {b}": ("dead units", lambda b=b: plain(nn.ReLU, 4, 64, HE, b), FLAT) for b in (-4.0, -8.0)},
     "bias -6, GELU": ("dead units", lambda: plain(nn.GELU, 3, 64, HE, -6.0), FLAT),
     **{f"a huge rate, {w}": ("dead units", lambda w=w: burnt(plain(nn.ReLU, 4, w)), FLAT) for w in (48, 96)},
-    **{f"ReLU, {d} layers": ("signals merge", lambda d=d: plain(nn.ReLU, d, 200), FLAT) for d in (70, 90)},
+    **{f"ReLU, {d} layers": ("signals merge", lambda d=d: plain(nn.ReLU, d, 200), FLAT) for d in (60, 80)},
     "tanh, bias 1": ("signals merge", lambda: plain(nn.Tanh, 20, 100, 0.9, 1.0), FLAT),
     "head, bias 6": ("guesses one class", lambda: changed(plain(nn.ReLU, 4, 64), lambda m: m[-1].bias[3].fill_(6.0)), FLAT),
     "head, bias 9, encoder": ("guesses one class", lambda: changed(Encoder(), lambda m: m.last.bias[3].fill_(9.0)), TOKENS),
