@@ -62,7 +62,7 @@ MORE_TESTS = {
     "saturation": ("test_nb02",),
     "sketch": ("test_explore_speed",),
     "theory": ("test_nb03",),
-    "thread": ("test_nb11",),
+    "thread": ("test_nb10",),
     "training": ("test_trials", "test_landscape"),
     "where": ("test_wheel",),
     "maintain/bench": ("test_training",),

@@ -382,7 +382,7 @@ class TestMain:
         assert names[:3] == ["networks", "imports", "figure"] and names[3:] == ["notebooks"] * len(NOTEBOOKS)
         assert calls[0][1:] == (5, 4, 10) and calls[1][1:3] == (NB00, 5) and calls[2][1] == NB00
         text = capsys.readouterr().out
-        assert "the table" in text and "11_verdict" in text and "first figure of notebook 00" in text
+        assert "the table" in text and "10_verdict" in text and "first figure of notebook 00" in text
 
     def test_some_parts(self, calls, capsys):
         assert bench.main(["--only", "imports", "networks"]) == 0

@@ -27,7 +27,7 @@ LETTERS = {
     "8.6": "a",
     "9.2": "c",
     "9.7": "b",
-    "11.6": "b",
+    "10.6": "b",
 }
 DESIGNS: dict[str, dict[str, str]] = {
     "3.7": {"arms": "both", "gain": "he", "measure": "spread", "budget": "networks"},
@@ -39,7 +39,7 @@ DESIGNS: dict[str, dict[str, str]] = {
         "renewed": "dead, and as many living", "counted": "loss of each task",
         "tasks": "each seed its own, shared by its arms", "rate": "the same for the three",
     },
-    "11.5": {"gradient": "dL/dz", "weights": "he", "layers": "wide", "when": "at init"},
+    "10.5": {"gradient": "dL/dz", "weights": "he", "layers": "wide", "when": "at init"},
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from course_utils import activations, plots
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb11
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
 from course_utils.sketch import Sketcher, _Canvas
 
 NAMES = ["sigmoid", "relu", "tanh", "gelu"]
@@ -125,7 +125,7 @@ def wall(place: int) -> Figure:
         for n in range(4)
         for c in range(1 + 4 * n)
     ]
-    return nb11.wall(pd.DataFrame(rows), "Who said what", "" if place == 4 else VERDICTS[place % 4])
+    return nb10.wall(pd.DataFrame(rows), "Who said what", "" if place == 4 else VERDICTS[place % 4])
 
 
 EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, pulled, wall]

@@ -42,7 +42,7 @@ from torch import Tensor
 
 from course_utils import activations, plots
 from course_utils.data import Dataset
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb11, tiles
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, tiles
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "tests" / "figures.json"
@@ -1369,13 +1369,13 @@ def people() -> pd.DataFrame:
 
 
 @drawing
-def nb11_wall() -> Figure:
-    return nb11.wall(people(), "Who said what")
+def nb10_wall() -> Figure:
+    return nb10.wall(people(), "Who said what")
 
 
 @drawing
-def nb11_wall__chosen() -> Figure:
-    return nb11.wall(people(), "Who was right", "holds")
+def nb10_wall__chosen() -> Figure:
+    return nb10.wall(people(), "Who was right", "holds")
 
 
 def tuned(*names: str) -> Figure:
@@ -1388,16 +1388,16 @@ def tuned(*names: str) -> Figure:
     ]
     table = pd.DataFrame(rows, columns=["setting", "arm", "seed", "score"])
     flat = {name: torch.tensor([0.7, 0.74]) - 0.1 * place for place, name in enumerate(names)}
-    return nb11.settings(table, flat, order, "A finding")
+    return nb10.settings(table, flat, order, "A finding")
 
 
 @drawing
-def nb11_settings() -> Figure:
+def nb10_settings() -> Figure:
     return tuned("plain", "batch norm")
 
 
 @drawing
-def nb11_settings__one() -> Figure:
+def nb10_settings__one() -> Figure:
     return tuned("plain")
 
 

@@ -373,7 +373,7 @@ def test_refresh_says_what_changed_and_what_hangs_on_it(course, capsys):
     book = notebook("print('in 90 steps')", card % 90)
     book.cells.insert(2, nbformat.v4.new_markdown_cell("It takes 90 steps. So there.", id="words"))
     path = write(course, "01_tiny", book)
-    write(course, "11_last", notebook())
+    write(course, "10_last", notebook())
     assert execute.refresh(["01"], root=course) == 0
     capsys.readouterr()
     path.write_text(path.read_text(encoding="utf-8").replace("90 steps')", "180 steps')"), encoding="utf-8")
@@ -384,9 +384,9 @@ def test_refresh_says_what_changed_and_what_hangs_on_it(course, capsys):
         "        read words: It takes 90 steps.",
     ]
     hint = (
-        'Cards changed in 01. Notebook 11 quotes them, 00 draws the map of verdicts: make refresh ARGS="{}"'
+        'Cards changed in 01. Notebook 10 quotes them, 00 draws the map of verdicts: make refresh ARGS="{}"'
     )
-    for old, names, later in ((90, ["01"], "11 00"), (91, ["01", "11"], "00"), (91, ["01"], None)):
+    for old, names, later in ((90, ["01"], "10 00"), (91, ["01", "10"], "00"), (91, ["01"], None)):
         new = path.read_text(encoding="utf-8")
         path.write_text(new.replace(f"{old} steps', 'text", f"{old + 1} steps', 'text"), encoding="utf-8")
         assert execute.refresh(names, root=course) == 0
@@ -636,11 +636,11 @@ def test_a_kernel_that_is_not_there_is_told(course, monkeypatch, capsys, error, 
     assert path.read_bytes() == before
 
 
-def test_notebooks_11_and_00_are_refreshed_last(course: Path) -> None:
-    for name in ["11_d", "12_e"]:
+def test_notebooks_10_and_00_are_refreshed_last(course: Path) -> None:
+    for name in ["10_d", "11_e"]:
         write(course, name, notebook())
-    assert [path.stem for path in execute.select(root=course)] == ["12_e", "11_d"]
-    for name in ["11_d", "12_e"]:
+    assert [path.stem for path in execute.select(root=course)] == ["11_e", "10_d"]
+    for name in ["10_d", "11_e"]:
         (course / "notebooks" / f"{name}.ipynb").unlink()
     for name in ["02_c", "00_a", "01_b"]:
         write(course, name, notebook())
@@ -699,7 +699,7 @@ CHORES = [
     ("run", ("run", [])),
     ("run 02 05_dead_units", ("run", ["02", "05_dead_units"])),
     ("refresh", ("refresh", [])),
-    ("refresh 02 11", ("refresh", ["02", "11"])),
+    ("refresh 02 10", ("refresh", ["02", "10"])),
     ("refresh --check", ("check", [])),
     ("refresh --check 03", ("check", ["03"])),
     ("prose", ("untied", [])),

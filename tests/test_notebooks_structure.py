@@ -191,10 +191,7 @@ def test_no_cell_escapes_the_comparison(path: Path) -> None:
 
 def test_the_notebooks_are_numbered_without_gaps() -> None:
     numbers = [path.name.split("_")[0] for path in NOTEBOOKS]
-    to_come = {"09", "10"} - set(numbers)  # for a day: what is being written
-    assert numbers == [
-        n for n in (f"{number:02d}" for number in range(len(NOTEBOOKS) + len(to_come))) if n not in to_come
-    ]
+    assert numbers == [f"{number:02d}" for number in range(len(NOTEBOOKS))]
     assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem) for path in NOTEBOOKS)
     assert all((ROOT / "tests" / f"test_nb{number}.py").is_file() for number in numbers)
 

@@ -50,4 +50,4 @@ def test_they_are_written_or_the_name_is_refused(tmp_path: Path, capsys: pytest.
     assert slides.main(["01"], tmp_path) == 0
     assert capsys.readouterr().out == "build/slides/01_a.html: 5 slides\n"
     assert (tmp_path / "build/slides/01_a.html").read_text("utf-8") == slides.page(BOOK, "01_a")
-    assert slides.main(["11"], tmp_path) == 2 and "no notebook is called" in capsys.readouterr().out
+    assert slides.main(["10"], tmp_path) == 2 and "no notebook is called" in capsys.readouterr().out

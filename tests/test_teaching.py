@@ -47,7 +47,7 @@ def test_map_and_route_are_in_order() -> None:
     ("change", "said"),
     [
         ({"needs": ["nosuch"]}, "z-h needs nosuch, which is no concept"),
-        ({"needs": ["depends"]}, "z-h (notebook 01) needs depends, which comes later (11)"),
+        ({"needs": ["depends"]}, "z-h (notebook 01) needs depends, which comes later (10)"),
         ({"needs": ["slope"]}, "a circle: "),
         ({"id": "slope"}, "two concepts have one id"),
     ],

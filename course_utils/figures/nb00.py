@@ -28,9 +28,7 @@ TITLES = {
     "07": "The race",
     "08": "Cost",
     "09": "After the first step",
-    "10": "Does it still hold?",
-    "11": "Verdict",
-    "12": "Your own network",
+    "10": "Verdict",
 }
 
 

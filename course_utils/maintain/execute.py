@@ -58,9 +58,9 @@ class NotebookError(Exception):
 
 
 def select(names: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
-    """The notebooks in the order in which to execute them: by number, but 11 and then 00 last.
+    """The notebooks in the order in which to execute them: by number, but 10 and then 00 last.
 
-    Notebook 11 reads the cards that the others store, and 00 the verdicts of all.
+    Notebook 10 reads the cards that the others store, and 00 the verdicts of all.
 
     Args:
         names: names or their beginnings ("02", "02_derivative_bounds", a path); none means all.
@@ -70,7 +70,7 @@ def select(names: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
         ValueError: a name fits no notebook.
     """
     everything = sorted((root / "notebooks").glob("*.ipynb"))
-    everything.sort(key=lambda path: (path.name.startswith("00"), path.name.startswith("11")))
+    everything.sort(key=lambda path: (path.name.startswith("00"), path.name.startswith("10")))
     if not everything:
         raise ValueError(
             f"no notebooks in {root / 'notebooks'}; chores work in a copy of the course's repository"
@@ -258,9 +258,9 @@ def refresh(names: Sequence[str] = (), root: Path = ROOT) -> int:
     status = _each(names, root, keep)
     print("\n".join(moved) or "No number changed.")
     done = {path.stem[:2] for path in select(names, root)} if not status else set()
-    if quoted and (later := [number for number in ("11", "00") if number not in done]):
+    if quoted and (later := [number for number in ("10", "00") if number not in done]):
         print(
-            f"Cards changed in {', '.join(quoted)}. Notebook 11 quotes them, 00 draws the map of verdicts: "
+            f"Cards changed in {', '.join(quoted)}. Notebook 10 quotes them, 00 draws the map of verdicts: "
             f'make refresh ARGS="{" ".join(later)}"'
         )
     return status

@@ -1,4 +1,4 @@
-"""Notebook 11's exercises and figures."""
+"""Notebook 10's exercises and figures."""
 
 import math
 from pathlib import Path
@@ -12,10 +12,10 @@ from nbformat import read
 
 from course_utils import claims, plots, theory, thread
 from course_utils.exercises import check
-from course_utils.exercises import nb11 as checks
-from course_utils.figures import nb11
+from course_utils.exercises import nb10 as checks
+from course_utils.figures import nb10
 
-NOTEBOOK = next((Path(__file__).resolve().parents[1] / "notebooks").glob("11_*.ipynb"))
+NOTEBOOK = next((Path(__file__).resolve().parents[1] / "notebooks").glob("10_*.ipynb"))
 STEP, GROWTH = theory.gradient_factor("relu", "pytorch"), theory.batch_norm_growth("gelu")
 
 
@@ -25,28 +25,28 @@ def reply(capsys: pytest.CaptureFixture[str], number: str, answer: object) -> st
 
 
 RIGHT = [
-    ("11.1", "b"), ("11.1", "(B)"),
-    ("11.2", theory.gradient_factor("relu", "pytorch") ** 20), ("11.2", (1 / 6) ** 10), ("11.2", 1.24 * STEP**20),
-    ("11.2", 0.76 * STEP**20), ("11.2", 1.6e-8), ("11.2", 1.65e-8),
-    ("11.3", 17), ("11.3", "17"), ("11.3", math.floor(math.log(10) / math.log(GROWTH)) + 1),
-    ("11.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
+    ("10.1", "b"), ("10.1", "(B)"),
+    ("10.2", theory.gradient_factor("relu", "pytorch") ** 20), ("10.2", (1 / 6) ** 10), ("10.2", 1.24 * STEP**20),
+    ("10.2", 0.76 * STEP**20), ("10.2", 1.6e-8), ("10.2", 1.65e-8),
+    ("10.3", 17), ("10.3", "17"), ("10.3", math.floor(math.log(10) / math.log(GROWTH)) + 1),
+    ("10.4", lambda d, r, n: "relu" if n == "none" else "sigmoid"),
 ]  # fmt: skip
 WRONG = [
-    ("11.1", "a", "as many claims"), ("11.1", "c", "slopes"), ("11.1", "d", "third"), ("11.1", "e", "one letter: a, b, c, d."),
-    ("11.2", 0.408, "Twenty of them multiply"), ("11.2", 8.16, "do not add up"), ("11.2", 3, "below 1"),
-    ("11.2", 1e-5, "power of 20"), ("11.2", 1.26 * STEP**20, "power of 20"), ("11.2", 0.74 * STEP**20, "power of 20"),
-    ("11.2", 0, "too small"), ("11.2", -1e-8, "power of 20"), ("11.2", STEP**21, "count the steps"),
-    ("11.2", 1.24 * STEP**19, "count the steps"), ("11.2", 0.76 * STEP**19, "count the steps"),
-    ("11.2", 1.24 * STEP**21, "count the steps"), ("11.2", 0.76 * STEP**21, "count the steps"),
-    ("11.2", 1.26 * STEP**19, "power of 20"), ("11.2", 0.74 * STEP**19, "power of 20"), ("11.2", 1.26 * STEP**21, "power of 20"),
-    ("11.2", 0.74 * STEP**21, "power of 20"), ("11.2", 0.9, "power of 20"), ("11.2", 1, "below 1"), ("11.2", 1.5, "below 1"),
-    ("11.2", 8.9, "below 1"), ("11.2", 7.4, "below 1"), ("11.2", 0.40825**19, "count the steps"),
-    ("11.3", 16, "layers are one more"), ("11.3", 13, "ReLU's"), ("11.3", 140, "the sigmoid's"), ("11.3", 9, "square of the gradient"),
-    ("11.3", 18, "One layer too many"), ("11.3", 16.64, "come whole"), ("11.3", 30, "count layers"), ("11.3", 5, "too small"),
-    ("11.4", "relu", "function is asked for"), ("11.4", lambda d, r, n: "relu", "explodes"),
-    ("11.4", lambda d, r, n: "sigmoid", "vanishes"), ("11.4", lambda d, r, n: "identity", "one linear layer"),
-    ("11.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("11.4", lambda d, r, n: object(), "gives <object object>, which"),
-    ("11.4", lambda d: "relu", "TypeError"),
+    ("10.1", "a", "as many claims"), ("10.1", "c", "slopes"), ("10.1", "d", "third"), ("10.1", "e", "one letter: a, b, c, d."),
+    ("10.2", 0.408, "Twenty of them multiply"), ("10.2", 8.16, "do not add up"), ("10.2", 3, "below 1"),
+    ("10.2", 1e-5, "power of 20"), ("10.2", 1.26 * STEP**20, "power of 20"), ("10.2", 0.74 * STEP**20, "power of 20"),
+    ("10.2", 0, "too small"), ("10.2", -1e-8, "power of 20"), ("10.2", STEP**21, "count the steps"),
+    ("10.2", 1.24 * STEP**19, "count the steps"), ("10.2", 0.76 * STEP**19, "count the steps"),
+    ("10.2", 1.24 * STEP**21, "count the steps"), ("10.2", 0.76 * STEP**21, "count the steps"),
+    ("10.2", 1.26 * STEP**19, "power of 20"), ("10.2", 0.74 * STEP**19, "power of 20"), ("10.2", 1.26 * STEP**21, "power of 20"),
+    ("10.2", 0.74 * STEP**21, "power of 20"), ("10.2", 0.9, "power of 20"), ("10.2", 1, "below 1"), ("10.2", 1.5, "below 1"),
+    ("10.2", 8.9, "below 1"), ("10.2", 7.4, "below 1"), ("10.2", 0.40825**19, "count the steps"),
+    ("10.3", 16, "layers are one more"), ("10.3", 13, "ReLU's"), ("10.3", 140, "the sigmoid's"), ("10.3", 9, "square of the gradient"),
+    ("10.3", 18, "One layer too many"), ("10.3", 16.64, "come whole"), ("10.3", 30, "count layers"), ("10.3", 5, "too small"),
+    ("10.4", "relu", "function is asked for"), ("10.4", lambda d, r, n: "relu", "explodes"),
+    ("10.4", lambda d, r, n: "sigmoid", "vanishes"), ("10.4", lambda d, r, n: "identity", "one linear layer"),
+    ("10.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("10.4", lambda d, r, n: object(), "gives <object object>, which"),
+    ("10.4", lambda d: "relu", "TypeError"),
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_advice_is_asked_for_in_every_case(
         return "relu" if norm == "none" else "sigmoid"
 
     call = "depth={}, residual={}, norm={!r}".format(*case)
-    assert f"For {call} it gives 3, which the registry does not know" in reply(capsys, "11.4", answer)
+    assert f"For {call} it gives 3, which the registry does not know" in reply(capsys, "10.4", answer)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_advice_is_refused_from_a_factor_of_twenty(
         return SimpleNamespace(dz=torch.tensor([total, 1.0, 1.0], dtype=torch.float64))
 
     monkeypatch.setattr(checks.theory, "profile", profile)
-    assert hint in reply(capsys, "11.4", lambda depth, residual, norm: "tanh")
+    assert hint in reply(capsys, "10.4", lambda depth, residual, norm: "tanh")
 
 
 @pytest.mark.parametrize("chosen", ["", "holds"])
 def test_wall_has_a_tile_for_every_row(chosen: str) -> None:
     people = thread.by_person(claims.overview())
-    figure = nb11.wall(people, "A finding", chosen)
+    figure = nb10.wall(people, "A finding", chosen)
     assert len(figure.axes[0].patches) == len(people)
     faint = sum(patch.get_alpha() != 1 for patch in figure.axes[0].patches)
     assert faint == (int((people["verdict"] != "holds").sum()) if chosen else 0)
@@ -102,7 +102,7 @@ def test_settings_draw() -> None:
     rows = [(s, a, seed, 0.8) for s in ("x", "y") for a in ("relu", "tanh") for seed in range(3)]
     table = pd.DataFrame(rows, columns=["setting", "arm", "seed", "score"])
     flat = {setting: torch.tensor([0.7, 0.8]) for setting in ("x", "y")}
-    assert plots.picture(nb11.settings(table, flat, ["relu", "tanh"], "A finding")).png
+    assert plots.picture(nb10.settings(table, flat, ["relu", "tanh"], "A finding")).png
 
 
 def test_the_stored_board_quotes_the_stored_cards() -> None:
@@ -111,4 +111,4 @@ def test_the_stored_board_quotes_the_stored_cards() -> None:
     tables = [out["data"]["text/plain"] for out in outputs if "text/html" in out.get("data", {})]
     (board,) = [table for table in tables if {"verdict", "figure"} <= set(table.split("\n")[0].split())]
     missing = [row.id for row in claims.scoreboard().itertuples() if row.figure not in board]
-    assert missing == [], f"other figures than in the cards of {missing}: make refresh ARGS=11, once more"
+    assert missing == [], f"other figures than in the cards of {missing}: make refresh ARGS=10, once more"

@@ -1,4 +1,4 @@
-"""Figures of notebook 11, Verdict."""
+"""Figures of notebook 10, Verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks of notebook 11, Verdict."""
+"""Checks of notebook 10, Verdict."""
 
 import math
 from typing import Any
@@ -83,7 +83,7 @@ def _known(advise: Any, depth: int, residual: bool, norm: str) -> str:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "11.1": Exercise(
+    "10.1": Exercise(
         letter(
             a="Many votes are no measurement: another answer has as many claims that hold. Ahead of all others it is not.",
             c="Right about the slopes; but an answer of few claims, two of them bold, cannot lead the list.",
@@ -93,19 +93,19 @@ EXERCISES: dict[str, Exercise] = {
         "Who made many claims, and named their conditions?",
         "Count for each how many of their claims hold as they stand; the table below does so, too.",
     ),
-    "11.2": Exercise(
+    "10.2": Exercise(
         _default,
         "√⅓ · √½ per layer: about 1.7 · 10⁻⁸ is left after 20 layers of ReLU.",
         "The factors of the layers multiply.",
         "√⅓ from the weights and √½ from the slopes, for each layer; then the power of 20.",
     ),
-    "11.3": Exercise(
+    "10.3": Exercise(
         _deepest,
         "Seventeen layers, sixteen steps. ReLU has less room, the sigmoid far more.",
         "One factor per step, and the steps multiply.",
         "How many times may you multiply by theory.batch_norm_growth('gelu') before you pass 10? Then count layers.",
     ),
-    "11.4": Exercise(
+    "10.4": Exercise(
         _advice,
         "By theory its gradient keeps its size in all cases asked for.",
         "Two cases, and one activation may pass in both: which factor is near 1 at depth 30, with batch norm?",
@@ -115,7 +115,7 @@ EXERCISES: dict[str, Exercise] = {
 
 
 EXERCISES |= {
-    "11.5": Exercise(
+    "10.5": Exercise(
         choice(
             {
                 "gradient": {
@@ -123,7 +123,7 @@ EXERCISES |= {
                     "dL/dz": "",
                 },
                 "weights": {
-                    "any": "at PyTorch's default it falls to 0.41 of itself per layer, and 11.2 shows what twenty of those make.",
+                    "any": "at PyTorch's default it falls to 0.41 of itself per layer, and 10.2 shows what twenty of those make.",
                     "xavier": "ReLU lets half of the mean square through, and Xavier's gain does not make up for it.",
                     "he": "",
                 },
@@ -141,7 +141,7 @@ EXERCISES |= {
         "A sentence holds when each of its words does. Which words does the short claim leave out?",
         "Name the quantity, the weights, the width and the time; for each, recall the notebook that found it matters.",
     ),
-    "11.6": Exercise(
+    "10.6": Exercise(
         letter(
             a="The verdicts are derived by a program from measurements; nobody voted.",
             c="Claims that only sources can decide are marked so. They are not counted as wrong for it.",
