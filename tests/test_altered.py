@@ -84,6 +84,15 @@ def test_cells_twice_with_names_and_settings() -> None:
     assert [cell["id"] for cell in found["cells"]] == [name + end for name in order for end in ("", "-again")]
 
 
+def test_the_second_of_a_card_stores_none() -> None:
+    found = notebook("first", 'judge(\n    "C01", {}\n)')
+    found["cells"][1]["outputs"] = ["a card"]
+    altered.twice(found)
+    card, again = found["cells"][2:]
+    assert card["outputs"] == ["a card"] and again["outputs"] == []
+    assert again["source"] == "# NBVAL_IGNORE_OUTPUT\n" + altered.source(card)
+
+
 def test_other_seeds_and_what_gives_way() -> None:
     text = """
 SIZE, SEEDS = 3, range(10, 15)
