@@ -4,6 +4,7 @@ Each rule keeps out something that would slip past a comparison of outputs, woul
 kernel runs, or would differ on the next machine.
 """
 
+import ast
 import importlib.util
 import itertools
 import json
@@ -92,6 +93,42 @@ def test_no_cell_ends_in_a_semicolon(path: Path) -> None:
         if last.endswith(";"):
             found.append(cell["id"])
     assert found == []
+
+
+def dropped(texts: list[str]) -> list[str]:
+    """Calls whose value is dropped, of training.train or of functions of the cells' own that return something."""
+    trees = [node for text in texts for node in ast.parse(text).body]
+    own = {
+        node.name
+        for node in trees
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(part, ast.Return) and part.value is not None for part in ast.walk(node))
+    }
+    return [
+        ast.unparse(part)
+        for node in trees
+        if not isinstance(node, ast.FunctionDef)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Expr)
+        and isinstance(part.value, ast.Call)
+        and ast.unparse(part.value.func) in own | {"training.train"}
+    ]
+
+
+@every_notebook
+def test_no_cell_drops_a_value_that_some_readers_would_see_printed(path: Path) -> None:
+    # IPython's ast_node_interactivity "all" shows it, inside a loop as well.
+    assert dropped([source(cell) for cell in code_cells(path)]) == []
+
+
+def test_what_is_dropped() -> None:
+    texts = [
+        "def f():\n    return 1",
+        "def g():\n    f()",
+        "f()\ng()\n_ = f()",
+        "for _ in x:\n    training.train(x)",
+    ]
+    assert dropped(texts) == ["f()", "training.train(x)"]
 
 
 @every_notebook
