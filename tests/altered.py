@@ -196,7 +196,7 @@ def _later(line: str, by: int) -> str:
 
     def move(found: re.Match[str]) -> str:
         *first, last = found[1].split(",")
-        return f"range({first[0] if first else 0} + {by}, {last} + {by})"
+        return f"range(({first[0] if first else 0}) + {by}, ({last}) + {by})"
 
     return re.sub(r"(?<!for _ in )(?<!for k in )(?<!for i in )\brange\(((?:[^()]|\([^()]*\))*)\)", move, line)
 

@@ -98,6 +98,7 @@ def test_other_seeds_and_what_gives_way() -> None:
 SIZE, SEEDS = 3, range(10, 15)
 runs = [(s, k) for k in range(2) for s in range(len(SEEDS))]
 made = grid(seed=range(5), many=2)
+more = [s for s in range(9 if k else 5)]
 for k in range(3):
     assert k < 2, f"k = {k}"
 claims.judge("C1", {"a": True})
@@ -105,11 +106,12 @@ claims.judge("C1", {"a": True})
     found = notebook("first", "imports", text)
     altered.shifted(found)
     lines = altered.source(altered.code(found)[2]).splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "SIZE, SEEDS = (3, range(10 + 5, 15 + 5))",
         "runs = [(s, k) for k in range(2) for s in range(0 + 5, len(SEEDS) + 5)]",
         "made = grid(seed=range(0 + 5, 5 + 5), many=2)",
+        "more = [s for s in range(0 + 5, (9 if k else 5) + 5)]",
         "for k in range(3):",
     ]
-    assert lines[4:6] == ["    if not k < 2:", "        print('gave way: ' + f'k = {k}')"]
-    assert lines[6:8] == ["try:", "    claims.judge('C1', {'a': True})"]
+    assert lines[5:7] == ["    if not k < 2:", "        print('gave way: ' + f'k = {k}')"]
+    assert lines[7:9] == ["try:", "    claims.judge('C1', {'a': True})"]
