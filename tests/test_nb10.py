@@ -45,7 +45,7 @@ WRONG = [
     ("10.3", 18, "One layer too many"), ("10.3", 16.64, "come whole"), ("10.3", 30, "count layers"), ("10.3", 5, "too small"),
     ("10.4", "relu", "function is asked for"), ("10.4", lambda d, r, n: "relu", "explodes"),
     ("10.4", lambda d, r, n: "sigmoid", "vanishes"), ("10.4", lambda d, r, n: "identity", "one linear layer"),
-    ("10.4", lambda d, r, n: "ReLU", "does not know; it knows"), ("10.4", lambda d, r, n: object(), "gives <object object>, which"),
+    ("10.4", lambda d, r, n: "ReLU7", "does not know; it knows"), ("10.4", lambda d, r, n: object(), "gives <object object>, which"),
     ("10.4", lambda d: "relu", "TypeError"),
 ]  # fmt: skip
 

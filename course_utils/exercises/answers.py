@@ -7,7 +7,7 @@ and wrong is refused with :class:`Off` by the exercise itself.
 import math
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import permutations
 from types import CodeType
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ __all__ = [
     "near",
     "number",
     "option",
+    "ordered",
     "parts",
     "share",
     "shown",
@@ -149,6 +150,8 @@ def near(value: float, right: float, exact: float, within: float = 0.02) -> None
     """Raise Off unless |value - right| <= exact; of one within a share ``within`` it says that it comes near."""
     if abs(value - right) <= exact:
         return
+    if right and abs(value + right) <= max(exact, within * abs(right)):
+        raise Off("The right size, and the wrong sign.")
     if abs(value - right) <= within * abs(right):
         raise Off(
             f"{value:.6g} comes near, as a simulation or a rounded step does; the exact value is asked for."
@@ -357,8 +360,12 @@ def compare(
         share: the result is a share from 0 to 1, so that per cent are named.
     """
     rows = list(inputs.values())
-    found = function(answer, *rows)
     names = ", ".join(inputs)
+    try:
+        found = function(answer, *rows)
+    except Unread:
+        ordered(answer, right, inputs, tolerance)
+        raise
     if found.shape != right.shape:
         raise Off(
             f"For {len(right)} values of {names} it should give {len(right)} numbers; it gives {len(found)}."
@@ -372,13 +379,7 @@ def compare(
         raise Off("These are per cent; a share from 0 to 1 is asked for.")
     if close(found, -right, tolerance):
         raise Off("The right size, and the wrong sign.")
-    for order in list(permutations(range(len(rows))))[1:]:
-        try:
-            other = function(answer, *(rows[i] for i in order))
-        except Off:
-            continue
-        if close(other, right, tolerance):
-            raise Off(f"Right but for the order of its arguments: it is called with ({names}).")
+    ordered(answer, right, inputs, tolerance)
     if not bool(found.isfinite().all()):
         raise Off("Some of what it gives is not finite.")
     if bool(((found - right).abs() <= 0.02 * right.abs() + 1e-3).all()):
@@ -389,6 +390,18 @@ def compare(
     place = ", ".join(f"{name} = {row[worst]:g}" for name, row in inputs.items())
     size = "less than" if found[worst] > right[worst] else "more than"
     raise Off(f"At {place} it gives {found[worst]:.4g}; it should give {size} that.")
+
+
+def ordered(answer: Any, right: Tensor, inputs: Mapping[str, Tensor], tolerance: float = 1e-5) -> None:
+    """Raise Off when the answer gives ``right`` once its arguments, the ``inputs``, change places."""
+    for order in list(permutations(inputs.values()))[1:]:
+        try:
+            found = function(answer, *order)
+        except Off:
+            continue
+        if close(found, right, tolerance):
+            names = ", ".join(inputs)
+            raise Off(f"Right but for the order of its arguments: it is called with ({names}).")
 
 
 class _Seen(TorchFunctionMode):
@@ -428,10 +441,21 @@ def uses(answer: Any, *inputs: Tensor) -> set[str]:
 
 
 def option(answer: Any, options: str) -> str:
-    """The answer as one of the letters in ``options`` ("abcd"), whatever its case. Raises Unread otherwise."""
+    """The answer as one of the letters in ``options`` ("abcd"), in any usual form: "B", "(b)", "option b", "b: since ...".
+
+    Raises Unread otherwise.
+    """
     if answer is None:
         raise Unread(NOTHING)
-    found = answer.strip().strip("().\"'").lower() if isinstance(answer, str) else ""
+    if isinstance(answer, list | tuple) and len(answer) == 1:
+        answer = answer[0]
+    text = answer.strip().lower() if isinstance(answer, str) else ""
+    read = re.fullmatch(
+        r"(?:(?:option|answer|letter)[: ]+)?[(\[*\"']*([a-z])(?:[)\].*\"':]*|(?:[).:,]| [-–—]).*)",
+        text,
+        re.DOTALL,
+    )
+    found = read[1] if read else ""
     if len(found) != 1 or found not in options:
         raise Unread(f"Answer with one letter: {', '.join(options)}.")
     return found
@@ -449,30 +473,69 @@ def letter(**wrong: str) -> Callable[[Any], None]:
     return verify
 
 
+_COUNTS = {
+    word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten".split())
+}
+_COUNTS["thirty"] = "30"
+
+
+def _bare(text: Any) -> str:
+    """A part or option without what is a matter of taste: capitals, blanks, hyphens, commas, one for 1."""
+    if isinstance(text, float | int) and not isinstance(text, bool):
+        text = f"{text:g}"
+    if not isinstance(text, str):
+        return ""
+    text = re.sub(r"\s*/\s*", "/", re.sub(r"[&+]", " and ", text.casefold()))
+    words = re.sub(r"[^\w/]|_", " ", text).split()
+    if len(words) == 2 and words[1] in ("layers", "seeds", "threads"):
+        words = words[:1]
+    return " ".join(_COUNTS.get(word, word) for word in words)
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Options as they are written, in quotation marks, since there are commas in some."""
+    return ", ".join(f'"{word}"' for word in words)
+
+
+def _design(answer: Any, options: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A design as what is picked by part, unread; from a row, each option goes to the part that knows it."""
+    if isinstance(answer, list | tuple) and len(answer) == len(options):
+        rows = [dict(zip(options, row, strict=True)) for row in permutations(answer)]
+        fits = [row for row in rows if all(_bare(pick) in options[part] for part, pick in row.items())]
+        if fits:
+            return fits[0]
+    if not isinstance(answer, Mapping):
+        raise Unread(
+            f"A design is asked for, dict({', '.join(f'{part}=...' for part in options)}); this is {kind(answer)}."
+        )
+    picked = {}
+    for name, pick in answer.items():
+        part = name.strip().casefold() if isinstance(name, str) else name
+        if part not in options:
+            raise Unread(f"The design has no part {shown(name)}; its parts are {', '.join(options)}.")
+        picked[part] = pick
+    return picked
+
+
 def choice(parts_of: Mapping[str, Mapping[str, str]]) -> Callable[[Any], None]:
     """A check of a design put together from parts: by part, its options, each with what it spoils ("" spoils nothing).
 
-    The answer is a dict or a row of keyword texts: ``dict(arms="both", knob="slope", ...)``. The first part that spoils
-    something is named; how many more do is said, and not which.
+    The answer is a dict or a row of keyword texts: ``dict(arms="both", knob="slope", ...)``, or a row of options;
+    capitals, blanks and commas are no matter, and 1 is as good as "one". The first part that spoils something is named,
+    with the option picked; how many more do is said, and not which.
     """
+    known = {part: {_bare(option): option for option in options} for part, options in parts_of.items()}
 
     def verify(answer: Any) -> None:
-        if not isinstance(answer, Mapping):
-            raise Unread(
-                f"A design is asked for, dict({', '.join(f'{part}=...' for part in parts_of)}); "
-                f"this is {kind(answer)}."
-            )
-        if unknown := [shown(part) for part in answer if not (isinstance(part, str) and part in parts_of)]:
-            raise Unread(f"The design has no part {unknown[0]}; its parts are {', '.join(parts_of)}.")
-        spoilt = []
+        design, spoilt = _design(answer, known), []
         for part, options in parts_of.items():
-            if part not in answer or answer[part] is ...:
-                raise Unread(f"The design lacks its {part}: one of {', '.join(options)}.")
-            picked = answer[part]
-            if not isinstance(picked, str) or picked not in options:
-                raise Unread(f"{part} is one of {', '.join(options)}; not {shown(picked)}.")
-            if options[picked]:
-                spoilt.append(f"{part}: {options[picked]}")
+            if part not in design or design[part] is ...:
+                raise Unread(f"The design lacks its {part}: one of {_listed(options)}.")
+            option = known[part].get(_bare(design[part]))
+            if option is None:
+                raise Unread(f"{part} is one of {_listed(options)}; not {shown(design[part])}.")
+            if options[option]:
+                spoilt.append(f'{part}, "{option}": {options[option]}')
         if spoilt:
             more = len(spoilt) - 1
             rest = (

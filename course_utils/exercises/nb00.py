@@ -29,6 +29,7 @@ def _chance(answer: Any) -> None:
             0.01,
             "Right size, wrong sign: the loss is minus the logarithm of the probability.",
         ),
+        (-math.log(0.9), 0.001, "That is for a class that was given 0.9. Each of ten gets a tenth here."),
         (0.9, 1e-9, "That is the chance of missing the class. The loss is minus a logarithm."),
     )
     near(value, math.log(10), 0.005)

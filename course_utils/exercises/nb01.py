@@ -1,5 +1,6 @@
 """Checks of notebook 01, Definitions."""
 
+import math
 from typing import Any
 
 import torch
@@ -148,17 +149,30 @@ EXERCISES: dict[str, Exercise] = {
 
 
 def _subgradient(answer: Any) -> None:
-    g = torch.tensor([-0.5, 0.0, 0.05, 0.2, 0.5, 1.0, 1.5], dtype=torch.float64)
+    g = torch.tensor([-0.5, -0.05, 0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5], dtype=torch.float64)
     right = (g >= 0.1) & (g <= 1)
     found = function(answer, g)
     if found.shape != g.shape:
         raise Off(f"For {len(g)} slopes g it should give {len(g)} answers; it gives {len(found)}.")
     if not bool(((found == 0) | (found == 1)).all()):
         raise Off("True or False is asked for, slope by slope.")
-    if torch.equal(found.bool(), (g >= 0) & (g <= 1)):
-        raise Off("Those are ReLU's. This one's left side is no level line.")
-    if torch.equal(found.bool(), g == 1):
-        raise Off("The slopes of the two sides are two of them; lines in between touch from below as well.")
+    sides = "The slopes of the two sides are two of them; lines in between touch from below as well."
+    ends = "The ends count, too: a line of slope 0.1 or 1 lies along one side."
+    known = [
+        ((g >= 0) & (g <= 1), "Those are ReLU's. This one's left side is no level line."),
+        (g == 1, sides),
+        ((g == 0.1) | (g == 1), sides),
+        ((g > 0.1) & (g < 1), ends),
+        ((g > 0.1) & (g <= 1), ends),
+        ((g >= 0.1) & (g < 1), ends),
+        ((g >= -0.1) & (g <= 1), "On the left it is 0.1 z with z below 0: its slope there is 0.1, not -0.1."),
+        ((g >= 0.01) & (g <= 1), "The slope on the left is 0.1 here, not 0.01."),
+        ((g >= 0) & (g <= 0.1), "That is between the left side and a level line. Which two sides meet at the corner?"),
+        ((g <= 0.1) | (g >= 1), "The lines outside of the two sides cut the curve. The others are asked for."),
+    ]  # fmt: skip
+    for wrong, word in known:
+        if torch.equal(found.bool(), wrong):
+            raise Off(word)
     wrong = found.bool() != right
     if bool(wrong.all()):
         raise Off("The other way round: true is asked for where g *is* a subgradient.")
@@ -177,6 +191,8 @@ def _rungs(answer: Any) -> None:
         "That is how many there are to the unit. The ladder is as high as it reaches.": ln2 / gap,
         "A smaller gap wants more of them, not fewer.": reach * gap / ln2,
         "The gap is ln 2 / k: it is ln 2 that stands above.": reach / (gap * ln2),
+        "That is twice too many: a ladder climbs on one side only.": 2 * reach * ln2 / gap,
+        "That takes the logarithm to base 10; ln is the natural one.": reach * ln2 / (gap * math.log(10)),
     }
     compare(answer, reach * ln2 / gap, {"gap": gap, "reach": reach}, known, 0.02)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils import saturation
 from course_utils.exercises import Exercise, Off, function, number
-from course_utils.exercises.answers import Unread, compare, letter, parts
+from course_utils.exercises.answers import Unread, compare, letter, ordered, parts
 from course_utils.exercises.answers import tensor as read_tensor
 
 __all__ = ["EXERCISES"]
@@ -82,6 +82,8 @@ def _leaky_gain(answer: Any) -> None:
         "That is the mean of φ′² itself. The weights have to make up for it: what times it gives 1?": 1 / right,
         "That is the gain, a standard deviation. Its square is asked for.": right.sqrt(),
         "You averaged the slope. The squared gradient takes the mean of the squared slope: a² for a.": 2 / (1 + a),
+        "Each slope is squared by itself, and then the mean is taken; here the mean is squared.": 2 / (1 + a) ** 2,
+        "Each slope is squared by itself, and then the mean is taken; here it is the other way round.": 4 / (1 + a) ** 2,
         "Each half of the line has weight 1/2; at a = 0 this must give He's 2.": 1 / (1 + a**2),
         "Right at a = 0 (ReLU), but not at every slope; at a = 1 the unit is linear and needs 1.": torch.full_like(a, 2.0),
         "The negative side adds to what is kept, so that the weights need less, not more.": 2 * (1 + a**2),
@@ -232,7 +234,12 @@ def _more_lost(answer: Any) -> None:
     m = torch.tensor([0.0, 0.0, 0.0, 2.0, 4.0, -2.0, 3.0, -10.0], dtype=torch.float64)
     relu, sigmoid = (saturation.gaussian_share(name, s, m) for name in ("relu", "sigmoid"))
     right = relu > sigmoid
-    found = function(answer, s, m)
+    pairs = {"s": s, "m": m}
+    try:
+        found = function(answer, s, m)
+    except Unread:
+        ordered(answer, right, pairs)
+        raise
     if found.shape != right.shape:
         raise Off(f"For {len(s)} pairs (s, m) it should give {len(s)} answers; it gives {len(found)}.")
     if not bool(((found == 0) | (found == 1)).all()):
@@ -243,6 +250,7 @@ def _more_lost(answer: Any) -> None:
     if torch.equal(found.bool(), s < EDGE / 0.6744897501960817):
         raise Off("Right at mean 0, where that is the crossing of 2.5. The mean moves both shares.")
     if bool(wrong.any()):
+        ordered(answer, right, pairs)
         i = int(wrong.int().argmax())
         raise Off(
             f"At s = {s[i]:g}, m = {m[i]:g} ReLU loses {relu[i]:.2g} of its units and the sigmoid {sigmoid[i]:.2g}; "

@@ -55,6 +55,9 @@ def _zeros_and_dead(answer: Any) -> None:
 def _two(answer: Any, h: Tensor) -> tuple[float, float]:
     what = "Two numbers are asked for, the share of zeros and the share of dead units, in this order."
     first, second = (number(part) for part in parts(answer, 2, what, h, row=True))
+    off = h == 0
+    if first == int(off.sum()):
+        raise Off("That is how many there are; of each a share is asked for, from 0 to 1.")
     if max(first, second) > 1 and max(first, second) <= 100 and min(first, second) >= 0:
         raise Off("A share lies between 0 and 1; these are per cent.")
     return first, second

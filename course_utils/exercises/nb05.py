@@ -35,7 +35,7 @@ def _seem_dead(answer: Any) -> None:
     h[:, 9] = 0
     h[24, 9] = 50.0  # rare, but loud
     h[20:, [1, 2, 4, 6, 8, 10]] = 0  # off in the second half alone
-    h[11] = 0  # an image that finds nobody on
+    h[[11, 15]] = 0  # images that find nobody on
     count = _count(answer, h)
     early, late, dead = (int((part == 0).all(0).sum()) for part in (h[:20], h[20:], h))
     if count == dead:
@@ -46,6 +46,12 @@ def _seem_dead(answer: Any) -> None:
         raise Off("That takes the second half for the first: h[: len(h) // 2] are the first images.")
     if abs(count - (early - dead) / 30) < 1e-6:
         raise Off("That is a share of the units; their count is asked for.")
+    # Another layer, of 16 images, where others seem dead.
+    other = torch.cat([h[30:38], h[:8]])[:, :20]
+    again = _count(answer, other)
+    for (word, value), second in zip(_slips(h).items(), _slips(other).values(), strict=True):
+        if (count, again) == (value, second):
+            raise Off(word)
     if count == early - dead - 1:
         raise Off("One that is on for a single image, however weakly, is not dead: no threshold, no average.")
     if count != early - dead:
@@ -56,9 +62,22 @@ def _seem_dead(answer: Any) -> None:
         raise Off(
             "In a layer without the first eight of these units it is one fewer: the count must follow h."
         )
-    swapped = torch.cat([h[20:], h[:20]])[:, :25]  # another layer, where those of the second half seem dead
-    if _count(answer, swapped) != late - dead:
-        raise Off("Right for one layer and not for another, with the two halves changed over.")
+    if again != int(((other[:8] == 0).all(0) & (other != 0).any(0)).sum()):
+        raise Off("Right for one layer and not for another, of 16 images: the half must follow h.")
+
+
+def _slips(h: torch.Tensor) -> dict[str, int]:
+    """What other ways of counting give, by the word for each."""
+    off, half = h == 0, len(h) // 2
+    early, late, dead = (int(part.all(0).sum()) for part in (off[:half], off[half:], off))
+    image = "That counts images on which no unit is on. A unit is a column of h."
+    return {
+        "The right size, and the wrong sign.": dead - early,
+        "That counts those off on one half alone, whichever; asked for are those off on the first.": early + late - 2 * dead,
+        image: int(off.all(1).sum()),
+        image + " ": int(off[:half].all(1).sum()),
+        "That takes every other image; the first half is h[: len(h) // 2].": int(off[::2].all(0).sum()) - dead,
+    }  # fmt: skip
 
 
 def _count(answer: Any, h: torch.Tensor) -> float:
@@ -146,6 +165,7 @@ def _least_slope(answer: Any) -> None:
         "The slopes multiply; they do not share the hundredth among them.": 0.01 / k,
         "The slopes multiply; they do not add up.": 0.01 * k,
         "That is what is left after k units of slope 0.01.": 0.01**k,
+        "Upside down: a slope above 1 would make the gradient grow.": 100 ** (1 / k),
         "That is what is lost of the slope; the slope is asked for.": 1 - 0.01 ** (1 / k),
     }
     compare(answer, 0.01 ** (1 / k), {"k": k}, known, 1e-3)

@@ -66,7 +66,7 @@ def _squared_growth(answer: Any) -> None:
 
 def _thousandfold(answer: Any) -> None:
     value = number(answer)
-    if value in (18, 19):
+    if 18 <= value <= 19:
         raise Off("You have used the growth of the square, π/(π − 1). The norm grows by its root.")
     if 36 <= value < 37:
         raise Off("Close: 36 steps are a shade too few, and steps come whole.")

@@ -1,6 +1,7 @@
 """Checks of notebook 07, The race."""
 
 import math
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -28,6 +29,29 @@ _TARGET, _WINDOW = 1.0, 3
 # Once more with other numbers, so that none is hit by luck.
 _SECOND = [2.0, 1.6, 0.7, 0.2, 0.4, 0.3, 0.2]
 _SECOND_TARGET, _SECOND_WINDOW = 0.32, 2
+
+# And one that tells slips apart.
+_THIRD = [0.9, 0.9, 3.0, 2.0, 0.4, 0.3, 0.2, 0.2, 0.2]
+
+
+# What of the losses until a step is held against the target, or None for a step at which nothing is.
+_SLIPS: dict[str, Callable[[list[float]], float | None]] = {
+    "That is the sum of the window; its mean is asked for.": lambda past: sum(past[-_WINDOW:]),
+    "That is the mean of all losses so far; the mean of the last `window` is asked for.": lambda past: sum(past) / len(past),
+    "Your windows stand side by side; the last `window` losses are asked for at each step, so that windows overlap.": lambda past: (
+        None if len(past) % _WINDOW else sum(past[-_WINDOW:]) / _WINDOW
+    ),
+    "All of the window's losses need not be below the target; their mean is asked for.": lambda past: max(past[-_WINDOW:]),
+}  # fmt: skip
+
+
+def _first(rule: Callable[[list[float]], float | None], curve: list[float]) -> float:
+    """The first step, from a full window on, at which a rule's number is at or below the target."""
+    for step in range(_WINDOW, len(curve) + 1):
+        value = rule(curve[:step])
+        if value is not None and value <= _TARGET + 1e-12:
+            return step
+    return math.inf
 
 
 def _asked(answer: Any, curve: list[float], target: float, window: int) -> float:
@@ -84,6 +108,9 @@ def _steps(answer: Any) -> None:
                 "Right for target 1 and window 3, and not for others: both must come from the arguments."
             )
         return
+    for word, rule in _SLIPS.items():
+        if [*said, _asked(answer, _THIRD, _TARGET, _WINDOW)] == [_first(rule, c) for c in (*CURVES, _THIRD)]:
+            raise Off(word)
     middle = [curve.unfold(0, _WINDOW, 1).median(-1).values for curve in curves]
     if said == [trials.steps_to(values, _TARGET, 1).item() + _WINDOW - 1 for values in middle]:
         raise Off("That is the median of the window. Its mean is asked for.")

@@ -37,6 +37,7 @@ def _softplus(answer: Any) -> None:
         "That is σ(h); the slope is σ(z), and h is not z.": torch.sigmoid(h),
         "That is 1 − σ(z): what is left of 1 to the slope.": torch.exp(-h),
         "Close for small h only.": h,
+        "A sign: e^z = e^h − 1.": 1 + torch.exp(-h),
     }
     compare(answer, 1 - torch.exp(-h), {"h": h}, hints, 1e-3)
 

@@ -33,6 +33,7 @@ def _edge(answer: Any) -> None:
         "Momentum helps here: it works against the swing, which turns round at every step. Mind the sign.": 2
         * (1 - m)
         / c,
+        "Twice of it: beyond half of that the swing grows.": 4 * (1 + m) / c,
         "Half of it: at that rate a step without momentum goes just to the bottom.": (1 + m) / c,
         "The other way up: a higher curvature bears a lower rate.": c / (2 * (1 + m)),
         "That is for ηc, the rate times the curvature. The rate is asked for.": 2 * (1 + m),

@@ -1,6 +1,7 @@
 """Checks of notebook 10, Verdict."""
 
 import math
+import re
 from typing import Any
 
 from course_utils import activations, theory
@@ -16,6 +17,12 @@ def _default(answer: Any) -> None:
         raise Off("That is the factor of one layer. Twenty of them multiply.")
     if abs(value - 20 * factor) < 0.1:
         raise Off("The factors of the layers multiply; they do not add up.")
+    if abs(value + factor**20) < 0.25 * factor**20:
+        raise Off("The right size, and the wrong sign.")
+    if abs(value * 3**10 - 1) < 0.05:
+        raise Off("That leaves out the slopes: half of the units are off, in each layer.")
+    if abs(value * 2**10 - 1) < 0.05:
+        raise Off("That leaves out the weights: PyTorch's default has gain √⅓, not √2.")
     if value >= 1:
         raise Off("The gradient shrinks: the factor of one layer is below 1.")
     if abs(value / factor**19 - 1) < 0.25 or abs(value / factor**21 - 1) < 0.25:
@@ -70,6 +77,8 @@ def _known(advise: Any, depth: int, residual: bool, norm: str) -> str:
     call = f"depth={depth}, residual={residual}, norm={norm!r}"
 
     def read(name: Any) -> str:
+        if isinstance(name, str):
+            name = re.sub(r"[\s-]+", "_", name.strip().lower())
         if not isinstance(name, str) or name not in activations.names():
             known = ", ".join(activations.names())
             raise Off(
