@@ -56,7 +56,8 @@ class Desk:
     course: the course to try; its notebooks are those of the case. work: an empty folder for copies.
     logs: the folder for what pytest and the chores say. workers: how many notebooks are checked at once.
     half_way: of the seconds of processor that a kernel has used, whether it is time to kill it.
-    case: the name in the logs.
+    case: the name in the logs. only: beginnings of the notebooks to try, default all; the others stay in the copies
+    as they are, since 00 and 10 read what they store.
     """
 
     course: Path
@@ -65,7 +66,12 @@ class Desk:
     workers: int = 2
     half_way: Callable[[float], bool] = lambda seconds: seconds > 4
     case: str = "case"
+    only: tuple[str, ...] = ()
     count: int = field(default=0, repr=False)
+
+    def tried(self, course: Path) -> list[str]:
+        """Names of the notebooks to try, in order, with .ipynb."""
+        return [name for name in notebooks(course) if name.startswith(self.only or ("",))]
 
     def folder(self, name: str) -> Path:
         """A new, empty folder; its name begins with this one."""
@@ -125,9 +131,9 @@ def notebooks(course: Path) -> list[str]:
     return sorted(path.name for path in (course / "notebooks").glob("*.ipynb"))
 
 
-def quick(course: Path) -> str:
+def quick(desk: Desk, course: Path) -> str:
     """A notebook that takes a few seconds: the second, else the only one."""
-    return notebooks(course)[:2][-1]
+    return desk.tried(course)[:2][-1]
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -227,12 +233,12 @@ def nbval(
     """All notebooks of a copy of the course under strict nbval.
 
     env, path: as for `environment`. wrap: words before the command. cwd: where to start, default the course.
-    names: the notebooks, in order; default all. workers: default the desk's.
+    names: the notebooks, in order; default those to try. workers: default the desk's.
 
     Raises Failed when a cell fails, a kernel takes more than 1 GB, a notebook is missing from the report or a file of
     the course changed.
     """
-    names = notebooks(course) if names is None else list(names)
+    names = desk.tried(course) if names is None else list(names)
     workers = desk.workers if workers is None else workers
     out = desk.folder("out")
     report, figures = out / "report.xml", out / "figures.txt"
@@ -398,7 +404,7 @@ def elsewhere(desk: Desk) -> str:
     """A notebook and a chore find the course by where they lie; what they write is not where one stands."""
     course, stand = desk.copy(), desk.folder("stand")
     remark = nbval(desk, course, cwd=stand, env={"OMP_NUM_THREADS": "1"}).remark()
-    first = quick(course)
+    first = quick(desk, course)
     before = contents(course)
     if chore(desk, course, "run", first, cwd=stand).returncode:
         raise Failed(f"run {first} fails from another folder")
@@ -412,7 +418,7 @@ def elsewhere(desk: Desk) -> str:
 def reverse(desk: Desk) -> str:
     """None needs another to have run before."""
     course = desk.copy()
-    names = notebooks(course)[::-1]
+    names = desk.tried(course)[::-1]
     done = nbval(desk, course, names=names, workers=1, env={"OMP_NUM_THREADS": "2"})
     if list(done.seconds) != names:
         raise Failed(f"the order was {', '.join(done.seconds)}")
@@ -428,7 +434,7 @@ def ascii_locale(desk: Desk) -> str:
         raise Skip("this Python takes UTF-8 whatever the locale says")
     course = desk.copy()
     remark = nbval(desk, course, env=env).remark()
-    first = quick(course)
+    first = quick(desk, course)
     for words in (["run", first], ["refresh", "--check"], ["verdicts"]):
         done = chore(desk, course, *words, env=env)
         if done.returncode or done.stderr:
@@ -444,7 +450,7 @@ def together(desk: Desk) -> str:
     course, stand = desk.copy(), desk.folder("stand")
     wrap = namespace(desk, "net", "ip link set lo up") + _read_only(desk, course)
     options = {"wrap": wrap, "cwd": stand, "env": ASCII | {"OMP_NUM_THREADS": "1"}, "workers": 1}
-    return nbval(desk, course, names=notebooks(course)[::-1], **options).remark()
+    return nbval(desk, course, names=desk.tried(course)[::-1], **options).remark()
 
 
 @case(
@@ -485,8 +491,8 @@ def audited(desk: Desk, first: str) -> str:
         raise Failed(f"{len(offences)} offences: {'; '.join(offences[:6])}")
     if failed is not None:
         raise failed
-    if len(watched) != len(notebooks(course)):
-        raise Failed(f"{len(watched)} kernels were watched, not {len(notebooks(course))}")
+    if len(watched) != len(desk.tried(course)):
+        raise Failed(f"{len(watched)} kernels were watched, not {len(desk.tried(course))}")
     return f"{len(watched)} kernels watched; {remark}"
 
 
@@ -495,7 +501,7 @@ def audited(desk: Desk, first: str) -> str:
 
 def _altered(desk: Desk, course: Path, *changes: Callable[[dict[str, Any]], None], **options: Any) -> str:
     """All notebooks as a reader has altered them (tests/altered.py); the outputs stay what they were."""
-    for name in notebooks(course):
+    for name in desk.tried(course):
         altered.altered(course / "notebooks" / name, *changes)
     return nbval(desk, course, **{"env": {"OMP_NUM_THREADS": "1"}} | options).remark()
 
@@ -552,12 +558,13 @@ def machine(desk: Desk) -> str:
 def seeds(desk: Desk) -> str:
     """Every range of seeds begins five later."""
     course, told, silent = desk.copy(), 0, []
-    for name in notebooks(course):
+    names = desk.tried(course)
+    for name in names:
         altered.altered(course / "notebooks" / name, altered.shifted)
-    done = chore(desk, course, "run", env={"OMP_NUM_THREADS": "1"})
+    done = chore(desk, course, "run", *names, env={"OMP_NUM_THREADS": "1"})
     if done.returncode:
         raise Failed(done.stderr.strip()[-300:])
-    for name in notebooks(course):
+    for name in names:
         for cell in altered.code(altered.read(course / "build" / name)):
             words = "".join("".join(output.get("text", "")) for output in cell["outputs"])
             for gave_way in re.findall(f"(?m)^{altered.GAVE_WAY}(.*)$", words):
@@ -587,7 +594,7 @@ def fulldisk(desk: Desk) -> str:
     build = course / "build"
     build.mkdir()
     wrap = namespace(desk, "mount", 'mount -t tmpfs -o size=16k none "$1"', str(build))
-    first, before = quick(course), contents(course)
+    first, before = quick(desk, course), contents(course)
     done = chore(desk, course, "run", first, wrap=wrap)
     _clear(done, f"{first} is not stored", "No space left on device", str(build))
     unchanged(course, before)
@@ -635,7 +642,7 @@ def kill_kernel(process: subprocess.Popen[str], half_way: Callable[[float], bool
 def _killed(desk: Desk, word: str) -> str:
     """A clear error, the stored notebooks unharmed, and the next time is clean."""
     course = desk.copy()
-    name = notebooks(course)[:3][-1]
+    name = desk.tried(course)[:3][-1]
     before = contents(course)
     with begun(desk, course, word, name) as process:
         kill_kernel(process, desk.half_way)
@@ -783,7 +790,7 @@ def published(desk: Desk, repository: str) -> Path:
 
 def arrive(desk: Desk, course: Path, folder: Path, env: Mapping[str, str], python: Path) -> tuple[int, str]:
     """Check one notebook in a folder of its own in what looks like Colab; returns pytest's status and words."""
-    first = quick(course)
+    first = quick(desk, course)
     shutil.copy(course / "notebooks" / first, folder / first)
     stub = desk.folder("stub")
     (stub / "google" / "colab").mkdir(parents=True)
@@ -922,7 +929,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make stress", description="The course under hard conditions.")
     parser.add_argument("case", nargs="*", help="names or their beginnings, such as threads (default: all)")
     parser.add_argument("--list", action="store_true", help="say what cases there are")
-    parser.add_argument("--only", nargs="+", metavar="NN", default=[], help="of the notebooks, only these")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NN", default=[], help="try these notebooks; keep what the others store"
+    )
     parser.add_argument("--workers", type=int, default=2, help="notebooks at a time (default 2)")
     options = parser.parse_args(argv)
     try:
@@ -938,15 +947,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="why-relu-stress-") as folder:
         work = Path(folder)
         copy_course(ROOT, work / "start")
-        for path in (work / "start" / "notebooks").glob("*.ipynb"):
-            if options.only and not path.name.startswith(tuple(options.only)):
-                path.unlink()
+        only, there = tuple(options.only), notebooks(work / "start")
+        if unknown := [word for word in only if not any(name.startswith(word) for name in there)]:
+            print(f"Error: no notebook is called {unknown[0]!r}", file=sys.stderr)
+            return 2
         for one in chosen:
             logs = ROOT / "build" / "stress"
             (logs / f"{one.name}.log").unlink(missing_ok=True)
             print(f"{one.name} ...", flush=True)
             start = time.perf_counter()
-            result, remark = attempt(one, Desk(work / "start", work, logs, options.workers, case=one.name))
+            result, remark = attempt(
+                one, Desk(work / "start", work, logs, options.workers, case=one.name, only=only)
+            )
             rows.append((one.name, result, time.perf_counter() - start, remark))
             print(f"    {result}, {rows[-1][2]:.0f} s: {remark}", flush=True)
     print(f"\n{'case':<15} {'result':<8} {'seconds':>7}  remark")

@@ -11,10 +11,11 @@ NOTEBOOKS = sorted((drift.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ROWS = drift.read()
 
 
-@pytest.mark.skipif(not ROWS, reason="tests/drift.csv is not filled yet: make drift")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 def test_no_stored_number_has_wandered_off(path: Path) -> None:
     rows = {place: seen for place, seen in ROWS.items() if place[0] == path.name[:2]}
+    if drift.printed(path) and not rows:
+        pytest.skip(f"{path.name} is not in tests/drift.csv yet: make drift ARGS={path.name[:2]}")
     wrong = drift.strayed(rows, drift.printed(path))
     assert not wrong, "\n".join([*wrong, f"Find out why; if it is right: make drift ARGS={path.name[:2]}"])
 

@@ -163,6 +163,23 @@ def test_the_audit_names_what_a_notebook_does_amiss(desk: stress.Desk) -> None:
 # --- the script's own logic ------------------------------------------------------------------------
 
 
+def test_only_keeps_what_the_others_store(desk: stress.Desk) -> None:
+    """00 and 10 read the others' cards: they stay in the copy, and are neither altered nor run."""
+    (desk.course / "notebooks" / "02_other.ipynb").write_text("not a notebook", encoding="utf-8")
+    desk.only = ("01",)
+    assert desk.tried(desk.course) == ["01_small.ipynb"] and len(stress.notebooks(desk.copy())) == 2
+    put(
+        desk.course,
+        ("import math", ""),
+        ("SEEDS = range(5)\nprint(list(SEEDS))", ""),
+        ("print()\nassert 0 in SEEDS, 'with the stored seeds only'", ""),
+    )
+    assert tried(stress.seeds, desk) == "1 gave way and said so"
+    put(desk.course, ("import math", ""), ("for s in range(5):\n    assert s < 5, 'small'", ""))
+    with pytest.raises(stress.Failed, match=r"^5 of 5 do not tell of seeds: c3: small;"):
+        stress.seeds(desk)
+
+
 def test_choosing() -> None:
     names = [one.name for one in stress.choose(["cpu", "offline", "colab"])]
     assert names == "cpu-default cpu-avx2 cpu-avx512 offline colab colab-alone".split()
@@ -203,7 +220,7 @@ def test_main_tells_failures_from_skips(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(stress, "CASES", [stress.Case("bad", "fails", fails), good])
     assert stress.main([]) == 1
     assert "too bad" in capsys.readouterr().out
-    assert stress.main(["none"]) == 2
+    assert stress.main(["none"]) == stress.main(["--only", "77"]) == 2
     assert stress.main(["--list"]) == 0
 
 
