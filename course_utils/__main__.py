@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     student.add_argument(
         "--hide", action="store_true", help="leave out the outputs between a guess and its solution, too"
     )
+    student.add_argument(
+        "--grade", action="store_true", help="put a cell that nbgrader counts behind each answer"
+    )
     slides = chores.add_parser(
         "slides", help="write slides of notebooks into build/slides (default: 00 03 06)"
     )
@@ -86,7 +89,7 @@ def _do(options: argparse.Namespace, rest: list[str]) -> int:
     if options.chore == "student":
         from course_utils.maintain import student
 
-        return student.main(options.hide)
+        return student.main(options.hide, grade=options.grade)
     if options.chore == "slides":
         from course_utils.maintain import slides
 

@@ -6,6 +6,7 @@ is to come out. tests/test_altered.py holds the cheap notebooks to it, `make str
 
 import ast
 import builtins
+import itertools
 import json
 import re
 import symtable
@@ -126,6 +127,47 @@ def altered(path: Path, *changes: Callable[[dict[str, Any]], None]) -> None:
     for change in changes:
         change(notebook)
     path.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+# --- another language -------------------------------------------------------------------------------
+
+# What programs read, and what is no language: .github/CONTRIBUTING.md, "Another language", has the list.
+_KEPT = re.compile(
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]*>|https?:\S+|\*\*[^*]*[:.]\*\*|^#+ .*$|Your guess first|Further reading"
+    r"|Next:|Worked solutions?(?: to)?|\b\w*[\d_]\w*\b|\[C\d+\][^.\n]*|^\|.*$",
+    re.DOTALL | re.MULTILINE,
+)
+_OTHER = str.maketrans("aeiouAEIOU", "äëïöüÄËÏÖÜ")
+
+
+def in_other_words(text: str) -> str:
+    """Prose in what stands for another language: every word is another one, and what programs read is kept."""
+    ends = [0, *(end for kept in _KEPT.finditer(text) for end in kept.span()), len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(ends)]
+    return "".join(piece if n % 2 else piece.translate(_OTHER) for n, piece in enumerate(pieces))
+
+
+def translated(notebook: dict[str, Any]) -> None:
+    """Prose, comments and printed words are in another language; outputs have to be stored anew."""
+    for cell in notebook["cells"]:
+        text = source(cell)
+        if cell["cell_type"] == "markdown":
+            cell["source"] = in_other_words(text)
+        elif "print(" in text and not re.search(r"NBVAL|(?m:^(claims\.)?judge\()", text):
+            cell["source"] = ast.unparse(_Printed().visit(ast.parse(text)))
+
+
+class _Printed(ast.NodeTransformer):
+    """Translates the words that stand in a call of print, and not what is put between them."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "print":
+            for part in node.args:
+                for one in part.values if isinstance(part, ast.JoinedStr) else [part]:
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                        one.value = one.value.translate(_OTHER)
+        return node
 
 
 # --- names -----------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ import altered
 import pytest
 import stress
 
+from course_utils import claims
+
 NOTEBOOKS = sorted((stress.ROOT / "notebooks").glob("[0-9]*.ipynb"))
 CHEAP = [path.name for path in NOTEBOOKS[1:3]]
 
@@ -35,6 +37,39 @@ def test_cheap_notebooks_come_out_alike(
     env = stress.environment({"OMP_NUM_THREADS": "1"})
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_translated_notebook_compares_strictly(tmp_path: Path) -> None:
+    """Words changed, outputs stored anew as CONTRIBUTING says: nbval finds the same again, and the cards are the same."""
+    stress.copy_course(stress.ROOT, tmp_path)
+    path = tmp_path / "notebooks" / CHEAP[0]
+    before = claims.cards(path)
+    altered.altered(path, altered.translated)
+    words = [altered.source(cell) for cell in altered.read(path)["cells"]]
+    assert sum("ä" in text for text in words) > len(words) / 3
+    for command in (["course_utils", "refresh", CHEAP[0]], ["pytest", "-q", "-p", "no:cacheprovider", path]):
+        env = stress.environment({"OMP_NUM_THREADS": "1"}, path=[tmp_path])
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    printed = "".join(str(cell["outputs"]) for cell in altered.code(altered.read(path)))
+    assert "ä" in printed and claims.cards(path) == before
+
+
+def test_what_is_translated() -> None:
+    assert (
+        altered.in_other_words("A `name`, $a$ and **Reading:** it. [C01] holds (a)")
+        == "Ä `name`, $a$ änd **Reading:** ït. [C01] holds (a)"
+    )
+    found = notebook("print(f'rate {rate:g} of', 'it', name)  # why\nlabel('rate')")
+    altered.translated(found)
+    assert altered.source(found["cells"][0]) == "print(f'rätë {rate:g} öf', 'ït', name)\nlabel('rate')"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -2,12 +2,13 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from course_utils.exercises import exercises
+from course_utils.exercises import Off, exercises
 from course_utils.maintain import student
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,6 +122,30 @@ def test_no_cell_reads_a_name_that_is_gone(path: Path) -> None:
         if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
     }
     assert lost & read == set()
+
+
+@each
+def test_a_grader_runs_a_cell_behind_each_answer(path: Path) -> None:
+    """A right answer passes it, an open one stops it; the answer's own cell is left as it is."""
+    left = student.edition(json.loads(path.read_text("utf-8")))
+    book = student.graded(left, points=2)
+    tests = [cell for cell in book["cells"] if "nbgrader" in cell["metadata"]]
+    numbers = [re.findall(r'"([\d.]+)"\]', cell["source"])[0] for cell in tests]
+    assert sorted(numbers) == sorted(exercises(path.name[:2]))
+    assert [cell for cell in book["cells"] if cell not in tests] == left["cells"]
+    for number, cell in zip(numbers, tests, strict=True):
+        mark = cell["metadata"]["nbgrader"]
+        assert mark["grade"] and mark["locked"] and mark["points"] == 2
+        with pytest.raises(Off):
+            exec(cell["source"], {f"answer_{number.replace('.', '_')}": ...})
+    assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
+
+
+def test_the_guide_names_what_is_there() -> None:
+    guide = (ROOT / "docs/teachers/guide.md").read_text("utf-8")
+    assert "make student ARGS=--grade" in guide and 'exercises("03")["3.4"].verify(answer_3_4)' in guide
+    answer = {"answer_3_4": 4}
+    exec('from course_utils.exercises import exercises; exercises("03")["3.4"].verify(answer_3_4)', answer)
 
 
 def test_it_is_written_whole_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

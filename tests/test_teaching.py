@@ -15,6 +15,15 @@ from course_utils.maintain import teaching
 ROOT = Path(__file__).resolve().parents[1]
 BOOKS = [path.name[:2] for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
 PLAN = teaching.load()
+COMMON = {
+    "with",
+    "what",
+    "their",
+    "that",
+    "becomes",
+    "brings",
+    "below",
+}  # in names of concepts, of no account
 
 
 def text(book: str) -> str:
@@ -66,6 +75,21 @@ def test_a_route_out_of_order_is_seen() -> None:
         "before" in line for line in teaching.problems(back)
     ) and "the route goes back" in teaching.problems(back)
     assert "the route takes 50 minutes" in teaching.problems(dataclasses.replace(PLAN, stops=PLAN.stops[1:]))
+
+
+@pytest.mark.parametrize("book", BOOKS)
+def test_map_and_route_speak_of_what_the_notebook_has(book: str) -> None:
+    """Exercises that a stop names are there, the figure after a guess is, and each concept's words are the notebook's."""
+    prose = text(book).lower()
+    for stop in PLAN.stops:
+        if stop.notebook == book:
+            named = set(re.findall(r"\b\d+\.\d+\b", stop.show))
+            assert named <= numbers(book)
+            assert all(f"({n})" in prose or f"exercise {n}" in prose for n in named)
+    for concept in (concept for concept in PLAN.concepts if concept.home == book):
+        words = {word for word in re.findall(r"[a-zé]{4,}", concept.name.lower()) if word not in COMMON}
+        missing = {word for word in words if word.rstrip("sd")[:6] not in prose}
+        assert 2 * len(missing) <= len(words), f"{concept.id}: the notebook never says {missing}"
 
 
 def test_the_page_is_drawn_from_the_plan() -> None:

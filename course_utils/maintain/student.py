@@ -3,7 +3,8 @@
 `python -m course_utils student` writes build/student. Left out are the cells tagged ``solution``, the folded texts whose
 summary begins with "Worked solution", and the cells that build on a name which only a solution defines. The outputs that
 stay are compared by nbval as before. With ``--hide`` the outputs between a guess ("Your guess first (2.1)") and its
-solution are left out as well: they come when the reader runs them.
+solution are left out as well: they come when the reader runs them. With ``--grade`` a locked cell stands behind each
+answer that nbgrader runs and counts; it raises what is off, so that this edition is for grading and not for nbval.
 """
 
 import ast
@@ -15,12 +16,13 @@ from typing import Any
 
 from course_utils.maintain.execute import ROOT
 
-__all__ = ["edition", "hints_left", "main"]
+__all__ = ["edition", "graded", "hints_left", "main"]
 
 Notebook = dict[str, Any]
 
 _FOLDED = re.compile(r"\n*<details><summary>Worked solution.*?</details>\n*", re.DOTALL)
 _TOLD = re.compile(r"<summary>Worked solutions?(?: to ([\d.]+))?|^\*\*(\d+\.\d+)\.\*\*", re.MULTILINE)
+_ANSWER = re.compile(r"answer_(\d+)_(\d+)\b")
 _GUESS = re.compile(r"Your guess first \((\d+\.\d+)\)")
 _COPIED = ("course_utils", "data", "notebooks", ".ci", ".github")
 _FILES = (
@@ -134,7 +136,32 @@ def hints_left(notebook: Notebook) -> list[str]:
     ]
 
 
-def main(hide: bool = False, root: Path = ROOT) -> int:
+def graded(notebook: Notebook, points: int = 1) -> Notebook:
+    """A notebook with a locked cell behind each answer, in which nbgrader gives ``points`` for a right one.
+
+    The answers' own cells carry no mark of nbgrader's, which would put a stub in their place.
+    """
+    cells: list[Any] = []
+    for cell in notebook["cells"]:
+        cells.append(cell)
+        answer = _ANSWER.match("".join(cell["source"])) if cell["cell_type"] == "code" else None
+        if answer:
+            name, book, number = answer[0], f"{int(answer[1]):02d}", f"{answer[1]}.{answer[2]}"
+            mark = {"grade": True, "grade_id": f"test_{name}", "locked": True, "points": points}
+            cells.append(
+                {
+                    "cell_type": "code",
+                    "execution_count": None,
+                    "id": f"test-{number.replace('.', '-')}",
+                    "metadata": {"nbgrader": mark | {"schema_version": 3, "solution": False, "task": False}},
+                    "outputs": [],
+                    "source": f'from course_utils.exercises import exercises\nexercises("{book}")["{number}"].verify({name})',
+                }
+            )
+    return notebook | {"cells": cells}
+
+
+def main(hide: bool = False, root: Path = ROOT, grade: bool = False) -> int:
     """Write the student edition into root/build/student; returns the exit status."""
     target = root / "build" / "student"
     try:
@@ -151,6 +178,7 @@ def main(hide: bool = False, root: Path = ROOT) -> int:
             if left := hints_left(book):
                 print(f"Error: {path.name} still holds a solution in {', '.join(left)}")
                 return 1
+            book = graded(book) if grade else book
             path.write_text(json.dumps(book, ensure_ascii=False, indent=1) + "\n", "utf-8")
             print(f"{path.name}: {len(book['cells'])} cells")
     except OSError as error:
