@@ -149,11 +149,13 @@ def test_the_guide_names_what_is_there() -> None:
 
 
 def test_it_is_written_whole_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("notebooks", "course_utils"):
+    for name in ("notebooks", "course_utils", "tests"):
         (tmp_path / name).mkdir()
+    (tmp_path / "tests" / "nbval_sanitize.cfg").write_text("[a]", "utf-8")
     (tmp_path / "LICENSE").write_text("free", "utf-8")
     (tmp_path / "notebooks" / "01_a.ipynb").write_text(json.dumps(TRIED), "utf-8")
     assert student.main(root=tmp_path) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "The student edition stands in build/student."
     written = json.loads((tmp_path / "build/student/notebooks/01_a.ipynb").read_text("utf-8"))
     assert written == student.edition(TRIED) and (tmp_path / "build/student/LICENSE").is_file()
+    assert (tmp_path / "build/student/tests/nbval_sanitize.cfg").is_file()
