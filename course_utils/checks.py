@@ -21,7 +21,8 @@ def whole(name: str, value: object, low: int = 1, high: int | None = None, of: s
     True and False are no numbers; an integer of numpy is one, and is handed back as an int.
     """
     try:
-        found = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+        truth = type(value).__name__ == "bool"  # numpy's too, for which old versions hand out an index
+        found = None if truth else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         found = None
     if found is None or found < low or (high is not None and found > high):

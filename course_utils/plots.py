@@ -11,6 +11,7 @@ import inspect
 import io
 import itertools
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -102,8 +103,7 @@ def style(changes: dict[Any, Any] | None = None) -> Iterator[None]:
     :func:`axes` and of its axes runs in such a block; what is made by itself, as a patch or a line, needs one.
     ``changes``: settings that differ in this block.
     """
-    from matplotlib.style import context
-
+    context = _context()
     if _STYLED.get():
         with mpl.rc_context(changes) if changes else nullcontext():
             yield
@@ -118,11 +118,25 @@ def style(changes: dict[Any, Any] | None = None) -> Iterator[None]:
 
 
 @cache
+def _context() -> Callable[..., Any]:
+    """matplotlib.style.context. Its import reads style sheets, at which old versions warn of libraries below them."""
+    with _deaf():
+        from matplotlib.style import context
+    return context
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What one library thinks of another's age is no word to a reader, who may have made errors of warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@cache
 def _settings() -> dict[Any, Any]:
     """All that the style asks of matplotlib; what has no part in a picture is left to the reader."""
-    from matplotlib.style import context
-
-    with context(STYLE, after_reset=True):
+    with _context()(STYLE, after_reset=True):
         return {name: mpl.rcParams[name] for name in mpl.rcParams if name not in UNSEEN}
 
 
@@ -258,7 +272,7 @@ def picture(figure: Figure, quick: bool = False) -> Picture:
 
     canvas = io.BytesIO()
     width, height = (round(inches * PAGE) for inches in figure.get_size_inches())
-    with style():
+    with style(), _deaf():
         figure.savefig(canvas, format="png", dpi=PAGE if quick else DPI)
     if quick:
         return Picture(canvas.getvalue(), width, height)

@@ -222,7 +222,11 @@ def test_the_built_pages(course: Path, explorers: Path) -> None:
     index = json.loads(
         (course / "out" / "searchindex.js").read_text(encoding="utf-8")[len("Search.setIndex(") : -1]
     )
-    assert index["docnames"].index("05_dead_units") in index["terms"]["die"], (
+    from sphinx.search.en import SearchEnglish
+
+    # As the page makes a root of what is typed in, which old Sphinx does otherwise; it is on one page, or on a list.
+    found = index["terms"][SearchEnglish({}).stem("dying")]
+    assert index["docnames"].index("05_dead_units") in ([found] if isinstance(found, int) else found), (
         "who searches for dying finds it"
     )
 

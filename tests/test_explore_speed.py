@@ -165,7 +165,9 @@ def test_a_walk_leaves_no_trace_in_the_pictures(draw: Callable[[int], Figure]) -
     sketcher = Sketcher()
     seen = [pixels(sketcher(lambda place=place: draw(place)).png) for place in WALK]
     for place, picture in zip(WALK, seen, strict=True):
-        assert off(picture, fresh(as_laid_out(draw(WALK[0]), draw(place)))) <= NEAR, place
+        apart = np.abs(picture - fresh(as_laid_out(draw(WALK[0]), draw(place)))).max(-1) > NEAR
+        # Before matplotlib 3.11 a letter of a formula may come to lie a pixel aside.
+        assert apart.mean() <= (0 if mpl.__version_info__ >= (3, 11) else 0.0005), place
     assert off(seen[0], seen[1]) > 100  # the pictures do differ
 
 

@@ -73,7 +73,7 @@ def test_the_trial_layer_has_every_kind_of_unit(capsys: pytest.CaptureFixture[st
     assert (early & ~late).nonzero().flatten().tolist() == [1, 2, 4, 6, 8, 10]  # nor these
     assert on[:, 5].nonzero().flatten().tolist() == [37] and h[37, 5] == 1e-9  # rare and faint
     assert on[:, 9].nonzero().flatten().tolist() == [24] and h[24, 9] > 10 * h[:, 10:].max()  # rare and loud
-    assert (~on).all(1).nonzero().flatten().tolist() == [11]  # an image that finds nobody on
+    assert (~on).all(1).nonzero().flatten().tolist() == [11, 15]  # images that find nobody on
     assert bool((on[20:, [12, 14, 16]].sum(0) > 1).all())
 
 

@@ -42,7 +42,12 @@ class Kernel(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The command of `python -m ipykernel`, which a broken or foreign "python3" cannot replace."""
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=command, **{key: KERNELSPEC[key] for key in ("display_name", "language")})
+        quiet = {
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1"
+        }  # else old debuggers warn of Python's own frozen modules
+        return KernelSpec(
+            argv=command, env=quiet, **{key: KERNELSPEC[key] for key in ("display_name", "language")}
+        )
 
 
 class NotebookError(Exception):
