@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+import course_utils.record.race as race
 from course_utils import trials
 from course_utils.data import Dataset
 from course_utils.networks import Design
-from course_utils.record import race
 from course_utils.record.convolution import Stack, Trained, train
 from course_utils.record.settings import Setting
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import course_utils.record.sparse as sparse
 from course_utils import trials
-from course_utils.record import sparse
 
 if TYPE_CHECKING:
     import pandas as pd

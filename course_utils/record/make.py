@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import course_utils.record.parts as parts
+import course_utils.record.settings as settings
+import course_utils.record.store as store
 from course_utils import checks, where
-from course_utils.record import parts, settings, store
 from course_utils.record.store import Table
 
 if TYPE_CHECKING:

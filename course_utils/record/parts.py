@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from course_utils.record import chart, convolved, deaths, deep, methods, race, sparse
+import course_utils.record.chart as chart
+import course_utils.record.convolved as convolved
+import course_utils.record.deaths as deaths
+import course_utils.record.deep as deep
+import course_utils.record.methods as methods
+import course_utils.record.race as race
+import course_utils.record.sparse as sparse
 from course_utils.record.settings import Setting
 from course_utils.record.store import Table
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import course_utils.record.signals as signals
 from course_utils import baseline, checks, data, trials
 from course_utils.data import Dataset
 from course_utils.networks import Design
-from course_utils.record import signals
 
 if TYPE_CHECKING:
     import pandas as pd
