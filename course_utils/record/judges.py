@@ -390,7 +390,7 @@ def c35(rows: Rows) -> Verdict:
         "gains from 1/8 to 32, loss below 1: ReLU trains in at least twice as many cells": twice(whole[1.0]),
     }, (
         f"cells that train, sigmoid and ReLU: usual gains, early {near['early'][0]:.1f} and {near['early'][1]:.1f}, at the end "
-        f"{near['score'][0]:.1f} and {near['score'][1]:.1f} of 28; all gains, loss 0.7 {whole[0.7][0]:.1f} and {whole[0.7][1]:.1f} of 90"
+        f"{near['score'][0]:.1f} and {near['score'][1]:.1f} of 16; all gains, loss 0.7 {whole[0.7][0]:.1f} and {whole[0.7][1]:.1f} of 45"
     )
 
 
