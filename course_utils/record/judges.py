@@ -67,8 +67,10 @@ def _ratio(found: tuple[float, float, float]) -> str:
     return "out of time" if math.isinf(found[0]) else f"{found[0]:.2f} ({found[1]:.2f} to {found[2]:.2f})"
 
 
-def _leads(rows: Rows, arm: str) -> dict[int, tuple[float, float, float]]:
-    return {depth: lead(rows.parts[f"depth_{depth}"], arm) for depth in (2, 4, 6)}
+def _leads(
+    rows: Rows, arm: str, depths: tuple[int, ...] = (2, 4, 6)
+) -> dict[int, tuple[float, float, float]]:
+    return {depth: lead(rows.parts[f"depth_{depth}"], arm) for depth in depths}
 
 
 def c02(rows: Rows) -> Verdict:
@@ -134,7 +136,7 @@ def c20(rows: Rows) -> Verdict:
 
 def c28(rows: Rows) -> Verdict:
     """A sigmoid four times as steep does much worse."""
-    steep, adam = _leads(rows, "σ(4z)"), lead(rows.parts["under_adam"], "σ(4z)")
+    steep, adam = _leads(rows, "σ(4z)", (4, 6)), lead(rows.parts["under_adam"], "σ(4z)")
     medians = {d: rows.parts[f"depth_{d}"].groupby("arm")["score"].median() for d in (4, 6)}
     return (
         {

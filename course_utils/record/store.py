@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import math
 import os
 import platform
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ def read(table: Table, path: Path | None = None) -> pd.DataFrame:
         raise RecordError(
             f"{table.name} is not as it was recorded: expected sha256 {known[table.name]['sha256']}, found {found}; {again}"
         )
-    return pd.read_csv(file, keep_default_na=False, na_values=[""]).replace({"inf": math.inf})
+    return pd.read_csv(file, keep_default_na=False, na_values=[""])
 
 
 def done(table: Table, path: Path | None = None) -> bool:
