@@ -295,6 +295,76 @@ def test_a_lead_is_the_mean_ratio_and_infinite_where_most_are_out_of_time() -> N
     )
 
 
+def maps(sigmoid: int, relu: int) -> pd.DataFrame:
+    """Five seeds of nine cells, of which so many train."""
+    rows = [
+        {"arm": arm, "seed": seed, "score": 0.5 if cell < count else 2.0, "early": 0.5 if cell < count else 2.0}
+        for arm, count in {"sigmoid": sigmoid, "ReLU": relu}.items() for seed in range(5) for cell in range(9)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("counts", "twice"), [((4, 8), True), ((4, 7), False), ((0, 1), True), ((0, 0), False), ((5, 2), False)]
+)
+def test_relu_forgives_where_it_trains_in_twice_as_many_cells(counts: tuple[int, int], twice: bool) -> None:
+    held, figure = judges.c35(judges.Rows({"near": maps(*counts), "whole": maps(*counts)}))
+    assert set(held.values()) == {twice}
+    assert f"{counts[0]:.1f} and {counts[1]:.1f}" in figure
+
+
+@pytest.mark.parametrize(
+    ("lift", "held"), [(0.0, [True, True, True]), (0.03, [True, True, False]), (-0.2, [False, True, True])]
+)
+def test_a_hair_is_two_points(lift: float, held: list[bool]) -> None:
+    means = {"relu": 0.8, "gelu": 0.8, "tanh": 0.8, "sigmoid": 0.8 + lift}
+    rows = [
+        {"arm": f"{name}, adam", "seed": seed, "score": mean + seed / 1000, "failed": False}
+        for name, mean in means.items() for seed in range(5)
+    ]  # fmt: skip
+    found, figure = judges.c36(judges.Rows({"batch_norm": pd.DataFrame(rows)}))
+    assert list(found.values()) == held and f"{max(lift, 0):+.3f}" in figure
+
+
+def test_a_sigmoid_that_never_trains_makes_the_claim_hold() -> None:
+    def rows(score: float, *arms: str) -> pd.DataFrame:
+        return pd.DataFrame([{"arm": arm, "seed": s, "score": score} for arm in arms for s in range(5)])
+
+    def all_at(score: float) -> judges.Rows:
+        return judges.Rows({
+            "depth_30": rows(score, "sigmoid + batch norm"),
+            "remedies": rows(score, "residual paths", "centred, gain 4"),
+            "under_adam": rows(score, "plain, gain 4"),
+        })  # fmt: skip
+
+    assert claims.derive(judges.c26(all_at(0.1))[0], "fails") == "holds"
+    assert claims.derive(judges.c26(all_at(0.7))[0], "fails") == "fails"
+
+
+# The settings
+
+
+def test_a_setting_changes_what_it_names_and_nothing_else() -> None:
+    usual = settings.SETTINGS["course"]
+    assert (usual.wide(32), usual.epochs(3), usual.rate(0.2), usual.method) == (32, 3, 0.2, "SGD")
+    adam, long, wide = (settings.SETTINGS[name] for name in ("adam", "budget", "size"))
+    assert (adam.rate(0.2), adam.method, adam.rates([1.0], [2.0])) == (0.02, "Adam", [2.0])
+    assert (long.epochs(3), long.wide(32), wide.wide(64), wide.epochs(3)) == (30, 32, 128, 3)
+    train, held, test = usual.sets(200, 100)
+    assert (len(train), len(held), len(test), train.images.shape[1]) == (200, 100, 2000, 196)
+    assert wide.sets(200, 100)[0].images.shape[1] == 784
+    assert settings.SETTINGS["data"].sets(10_000)[0].images.shape == (10_000, 40)
+    assert len(settings.QUICK.sets(1000, 100)[0]) == 100
+    with pytest.raises(ValueError, match="change"):
+        settings.setting("moon")
+
+
+def test_images_that_train_judge_and_report_are_three_sets() -> None:
+    train, held, test = settings.SETTINGS["data"].sets(4000, 1000)
+    assert len({id(one.images) for one in (train, held, test)}) == 3
+    assert not torch.equal(train.images[:1000], held.images)
+
+
 # The generated set
 
 
