@@ -18,6 +18,8 @@ stores a row for each network in data/record, with its provenance. How to read i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +88,7 @@ def conditions(claim: str, change: str, path: Path | None = None) -> dict[str, b
     Raises:
         ValueError: an unknown claim or change. RecordError: a table that is missing or altered.
     """
-    return _judged(claim, change, path)[0]
+    return _judged(claim, change, lambda table: store.read(table, path))[0]
 
 
 def verdicts(path: Path | None = None) -> pd.DataFrame:
@@ -101,6 +103,7 @@ def verdicts(path: Path | None = None) -> pd.DataFrame:
     import pandas as pd
 
     register, known, why = claims.register(), store.manifest(path), reasons()
+    read = cache(lambda table: store.read(table, path))  # claims share tables
     rows = []
     for claim in CLAIMS:
         usual: dict[str, bool] = {}
@@ -110,7 +113,7 @@ def verdicts(path: Path | None = None) -> pd.DataFrame:
                 reason = why.get(change, {}).get(claim) or why.get(change, {}).get("all") or "not run yet"
                 rows.append((claim, change, False, "not run", False, reason, 0, ""))
                 continue
-            held, figure = _judged(claim, change, path)
+            held, figure = _judged(claim, change, read)
             usual = usual or (held if change == "course" else {})
             against = "; ".join(name for name, value in held.items() if usual.get(name, value) != value)
             verdict = claims.derive(held, register[claim].verdict)
@@ -142,9 +145,9 @@ def compute(family: str, change: str, part: str) -> pd.DataFrame:
     return make.compute(Table(family, change, checks.among("part", part, known)))
 
 
-def _judged(claim: str, change: str, path: Path | None) -> tuple[dict[str, bool], str]:
+def _judged(claim: str, change: str, read: Callable[[Table], pd.DataFrame]) -> tuple[dict[str, bool], str]:
     checks.among("claim", claim, CLAIMS)
     checks.among("change", change, CHANGES)
-    rows = judges.Rows({table.part: store.read(table, path) for table in parts.tables(change, claim)})
+    rows = judges.Rows({table.part: read(table) for table in parts.tables(change, claim)})
     held, figure = judges.JUDGES[claim](rows)
     return {name: bool(value) for name, value in held.items()}, figure
