@@ -14,6 +14,8 @@ stores a row for each network in data/record, with its provenance. How to read i
     print(thirty.groupby("arm")["score"].agg(["mean", "min", "max"]))
     again = record.compute("deep", "course", "depth_2")   # the same experiment, made anew here
     print(record.CHANGES, record.SETTINGS["budget"].says)
+
+Where `judged` is False a cell was not run, or not yet: `figure` then says why, and `make record` runs what is missing.
 """
 
 from __future__ import annotations
