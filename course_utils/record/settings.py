@@ -126,7 +126,11 @@ SETTINGS = {
         Setting("budget", "ten times the steps", tuning=(0,), times=10),
         Setting("adam", "Adam in place of SGD", optimiser="adam"),
         Setting("size", "28 x 28 pixels, width 128", tuning=(0,), width=128, size=28),
-        Setting("data", "generated signals in place of images", source="signals"),
+        Setting(
+            "data",
+            "generated signals in place of images: harder, at the same lengths and by the same lines",
+            source="signals",
+        ),
         Setting("conv", "convolutional networks, 3 x 3, 8 channels", tuning=(0,)),
     )
 }
