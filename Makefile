@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 NO_PYTHON = $(if $(PYTHON),$(PYTHON) is not,There is no) Python 3.11 or newer here. Install one, or name it: make PYTHON=/path/to/python3.11
 
-.PHONY: help setup lab test lint run refresh prose book student e2e bench stress colab newest oldest drift mutate publish clean
+.PHONY: help setup lab test lint run refresh prose book student e2e bench stress colab newest oldest drift record mutate publish clean
 
 help:
 	@echo "Why ReLU?  A course of notebooks.  Each target sets up what it needs in $(VENV), once."
@@ -36,6 +36,7 @@ help:
 	@echo "  make newest     unit tests and all notebooks with the newest of every dependency, without pins"
 	@echo "  make oldest     the same with the oldest that pyproject.toml allows"
 	@echo "  make drift      run the notebooks under four conditions; keep how far each number behind ≈ moves"
+	@echo "  make record     run what data/record lacks; ARGS=C30 one claim, ARGS=--quick a small look, ARGS=--processes=2"
 	@echo "  make mutate     change course_utils for the worse, a line at a time: do the unit tests notice?"
 	@echo "  make publish REPO=owner/name"
 	@echo "                  write the repository's name into badges and notebooks"
@@ -108,6 +109,10 @@ newest oldest: $(READY)
 
 drift: $(READY)
 	@$(PY) tests/drift.py $(ARGS)
+
+# Hours on one core. Killed, it goes on where it was. Tables that are there are kept.
+record: $(READY)
+	@OMP_NUM_THREADS=1 $(PY) -m course_utils record $(ARGS)
 
 # Linux and macOS. ARGS="theory networks" picks rooms; all of them take an hour and more.
 mutate: $(READY)

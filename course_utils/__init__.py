@@ -9,6 +9,7 @@ the finding that it asserts to a figure.
 
     keeping:    maintain __main__
     showing:    figures exercises explore thread
+    recording:  record
     comparing:  trials baseline dying batch_norm landscape cost kernels lifetime doctor
     measuring:  theory measure saturation training steps units clock curvature
     drawing:    plots sketch

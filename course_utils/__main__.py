@@ -43,6 +43,12 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("--branch", help="the branch that Colab and Binder open (default: as it is now)")
     book = chores.add_parser("book", help="write the stored notebooks as a book into build/book")
     book.add_argument("--still", action="store_true", help="run nothing: pictures without controls")
+    record = chores.add_parser("record", help="run the experiments of data/record that are not there yet")
+    record.add_argument("name", nargs="*", help="claims such as C30, changes such as adam (default: all)")
+    record.add_argument(
+        "--quick", action="store_true", help="a small look in two minutes, into build/record-quick"
+    )
+    record.add_argument("--processes", type=int, default=1, help="how many run side by side (default: 1)")
     chores.add_parser("bench", help="time the batched networks, the notebooks and the import", add_help=False)
     return top
 
@@ -86,6 +92,10 @@ def _do(options: argparse.Namespace, rest: list[str]) -> int:
         from course_utils.maintain import book
 
         return book.main(options.still)
+    if options.chore == "record":
+        from course_utils.record import make
+
+        return make.main(options.name, options.quick, options.processes)
     if options.chore == "student":
         from course_utils.maintain import student
 

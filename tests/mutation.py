@@ -65,6 +65,7 @@ MORE_TESTS = {
     "thread": ("test_nb10",),
     "training": ("test_trials", "test_landscape"),
     "where": ("test_wheel",),
+    "record/convolution": ("test_record_convolution",),
     "maintain/bench": ("test_training",),
     "maintain/bench_history": ("test_bench",),
     "maintain/bench_notebooks": ("test_bench",),
@@ -73,6 +74,7 @@ FOLDER_TESTS = {
     "exercises": ("test_exercises",),
     "figures": ("test_figures",),
     "maintain": ("test_maintain",),
+    "record": ("test_record",),
 }
 
 OPERATORS = {
@@ -138,7 +140,7 @@ class Mutant:
 
 def rooms() -> list[str]:
     """All rooms of course_utils that hold code, exercises after the rooms, figures and maintenance last."""
-    folder, order = ROOT / "course_utils", ("", "exercises", "figures", "maintain")
+    folder, order = ROOT / "course_utils", ("", "exercises", "figures", "record", "maintain")
     found = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.rglob("*.py"))]
     found = [
         room for room in found if room != "__init__" and variants_of(room)

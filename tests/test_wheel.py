@@ -13,12 +13,13 @@ import pytest
 from course_utils import where
 
 ROOT = Path(__file__).resolve().parents[1]
-CARRIED = {"fashion_mnist.npz", "fashion_mnist.sha256", "claims.toml", "quiz.toml"}
+CARRIED = {"fashion_mnist.npz", "fashion_mnist.sha256", "claims.toml", "quiz.toml", "record"}
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from course_utils import claims, data, where
+from course_utils import claims, data, record, where
 print(len(data.load("test", 3)), len(claims.register()), len(claims.scoreboard()), where.home())
+assert record.verdicts()["judged"].any()
 """
 
 
