@@ -106,7 +106,7 @@ def picture(figure: Any) -> str:
     image = figure.locator("img")
     image.evaluate("image => image.decode()")
     assert image.get_attribute("alt") == figure.locator("figcaption").inner_text()
-    return image.get_attribute("src")
+    return image.get_attribute("src") + image.evaluate("image => image.style.objectPosition")
 
 
 @pytest.mark.parametrize("name", NAMES)
