@@ -117,6 +117,13 @@ def test_without_javascript_picture_and_words_remain(opened: Any, name: str) -> 
         assert figure.locator("img").is_visible() and figure.locator("figcaption").inner_text()
 
 
+@pytest.mark.parametrize("name", ["index", "how_to_run"])
+def test_no_colour_comes_in_slowly_on_the_search_button(opened: Any, name: str) -> None:
+    button = opened(name, color_scheme="dark").locator(".search-button-field:visible").first
+    assert button.evaluate("button => getComputedStyle(button).transitionProperty") in ("none", "all")
+    assert button.evaluate("button => getComputedStyle(button).transitionDuration") == "0s"
+
+
 def test_the_search_finds_dying(opened: Any) -> None:
     page = opened("search")
     page.goto(f"{page.url}?q=dying")
