@@ -22,11 +22,14 @@ from course_utils.plots import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
 __all__ = ["Explorer", "explorer"]
 
 KEPT = 64  # pictures, some 30 KB each
-MOST = 180  # pictures of an export, some 6 KB each
+MOST = 400  # pictures of an export, some 3 KB each
+SHEET = 16  # of them in one file, where they share what they have in common
+TALLEST = 16_383  # pixels, of a WebP
 Control = tuple[float, float, float, float] | Sequence[str]
 
 
@@ -45,8 +48,9 @@ class Explorer:
     def export(self, folder: Path, most: int = MOST) -> None:
         """Write what a page needs to move the controls without a kernel: 0.webp, 1.webp, ... and explorer.json.
 
-        The pictures are numbered as digits are counted, the last control fastest. explorer.json holds "controls" (each
-        a label, the names of its "places" and the number of the one it starts at) and "words", one for each picture.
+        The pictures are numbered as digits are counted, the last control fastest, and stand one under the other, some
+        to a file. explorer.json holds "controls" (each a label, the names of its "places" and the number of the one it
+        starts at), "words", one for each picture, and "sheet", how many pictures a file holds (the last may hold fewer).
 
         Args:
             folder: made where it is missing.
@@ -55,27 +59,25 @@ class Explorer:
         Raises:
             ValueError: ``most`` is no whole number of at least 1.
         """
-        from PIL import Image
-
         checks.whole("most", most)
         grid = _thinned([_places(control) for _, control in self.controls.values()], most)
         folder.mkdir(parents=True, exist_ok=True)
-        said = []
-        for number, spot in enumerate(itertools.product(*(places for places, _ in grid))):
+        said, drawn = [], []
+        for spot in itertools.product(*(places for places, _ in grid)):
             values = dict(zip(self.controls, spot, strict=True))
             said.append(self.words(**values))
-            picture = Image.open(io.BytesIO(self.redraw(**values).png)).convert("RGB")
-            # Few colours and no loss: a fifth of the PNG. Of Pillow's ways this one keeps small marks best.
-            few = picture.quantize(64, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).convert(
-                "RGB"
-            )
-            few.save(folder / f"{number}.webp", lossless=True, quality=60, method=4)
+            drawn.append(self.redraw(**values).png)
+        sheet = max(1, min(SHEET, TALLEST // max(map(_height, drawn))))
+        for number in range(0, len(drawn), sheet):
+            stack = _stacked(drawn[number : number + sheet])
+            stack.save(folder / f"{number // sheet}.webp", lossless=True, quality=90, method=4)
         told = [
             {"label": label, "places": [_name(place) for place in places], "start": places.index(start)}
             for (label, _), (places, start) in zip(self.controls.values(), grid, strict=True)
         ]
         (folder / "explorer.json").write_text(
-            json.dumps({"controls": told, "words": said}, ensure_ascii=False), encoding="utf-8"
+            json.dumps({"controls": told, "words": said, "sheet": sheet}, ensure_ascii=False),
+            encoding="utf-8",
         )
 
 
@@ -145,6 +147,26 @@ def explorer(
     metadata = {"image/png": {"alt": alt, "width": first.width, "height": first.height}}
     display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
     return Explorer(redraw, words, controls)
+
+
+def _height(png: bytes) -> int:
+    return int.from_bytes(png[20:24], "big")  # where a PNG says it
+
+
+def _stacked(pngs: Sequence[bytes]) -> Image.Image:
+    """Pictures one under the other, each in a place as high and wide as the largest, in 64 colours for all of them.
+
+    So few make a file half as heavy. Of Pillow's ways to choose them this one keeps small marks best.
+    """
+    from PIL import Image
+
+    pictures = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    width, height = (max(picture.size[side] for picture in pictures) for side in (0, 1))
+    stack = Image.new("RGB", (width, height * len(pictures)), "white")
+    for number, picture in enumerate(pictures):
+        stack.paste(picture, (0, number * height))
+    few = stack.quantize(64, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    return few.convert("RGB")
 
 
 def _places(control: Control) -> tuple[list[Any], Any]:

@@ -250,9 +250,10 @@ def test_an_export_has_a_picture_and_words_for_every_place(shown: list, tmp_path
         {"label": "kind", "places": ["line", "square"], "start": 0},
     ]
     assert told["words"] == [words(k, kind) for k in (-1, -0.5, 0, 0.5, 1) for kind in ("line", "square")]
-    files = [(tmp_path / "new" / "folder" / f"{number}.webp").read_bytes() for number in range(10)]
-    pictures = [Image.open(io.BytesIO(file)) for file in files]
-    assert {picture.size for picture in pictures} == {(400, 250)}
+    assert told["sheet"] == 16 and not (tmp_path / "new" / "folder" / "1.webp").exists()
+    stack = Image.open(tmp_path / "new" / "folder" / "0.webp")
+    assert stack.size == (400, 2500)
+    pictures = [stack.crop((0, 250 * number, 400, 250 * number + 250)) for number in range(10)]
     live_one = Image.open(io.BytesIO(one(k=-0.5, kind="square").png)).convert("RGB")
     apart = np.asarray(pictures[3].convert("RGB"), float) - np.asarray(live_one, float)
     assert np.abs(apart).max() < 40 and np.abs(apart).mean() < 1  # 64 colours for all of them
@@ -287,6 +288,29 @@ def test_the_longest_slider_is_thinned_first(shown: list, drawn: list, tmp_path:
     controls = {"a": ("a", (1, 9, 1, 1)), "b": ("b", (1, 4, 1, 1)), "c": ("c", ["x", "y", "z"])}
     explorer(lambda a, b, c: a, lambda a, b, c: c, controls).export(tmp_path, 50)
     assert [len(one["places"]) for one in written(tmp_path)["controls"]] == [4, 4, 3]
+
+
+@pytest.mark.parametrize(("height", "sheet", "last"), [(3, 16, 2), (2000, 8, 2), (9000, 1, 1)])
+def test_a_file_holds_16_pictures_or_as_many_as_a_webp_is_high(
+    shown: list,
+    drawn: list,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    height: int,
+    sheet: int,
+    last: int,
+) -> None:
+    target = io.BytesIO()
+    Image.new("RGB", (4, height)).save(target, format="png")
+    monkeypatch.setattr(Counted, "png", target.getvalue())
+    explorer(lambda k: k, lambda k: f"{k}", {"k": ("place", (1, 18, 1, 1))}).export(tmp_path)
+    heights = {}
+    for file in tmp_path.glob("*.webp"):
+        with Image.open(file) as stack:
+            heights[int(file.stem)] = stack.height
+    assert written(tmp_path)["sheet"] == sheet
+    assert heights[0] == sheet * height and heights[17 // sheet] == last * height
+    assert len(heights) == 17 // sheet + 1
 
 
 @pytest.mark.parametrize("most", [0, -1, 2.5, True])

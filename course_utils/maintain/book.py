@@ -346,4 +346,5 @@ def _export(path: Path, target: Path, package: str) -> str:
     asyncio.run(client.async_execute())
     target.mkdir(parents=True, exist_ok=True)
     (target / "stamp").write_text(stamp)
-    return f"{path.stem}: {len(list(target.rglob('*.webp')))} pictures"
+    counts = [len(json.loads(told.read_text("utf-8"))["words"]) for told in target.rglob("explorer.json")]
+    return f"{path.stem}: {sum(counts)} pictures"

@@ -106,7 +106,7 @@ def picture(figure: Any) -> str:
     image = figure.locator("img")
     image.evaluate("image => image.decode()")
     assert image.get_attribute("alt") == figure.locator("figcaption").inner_text()
-    return image.get_attribute("src")
+    return image.get_attribute("src") + image.evaluate("image => image.style.objectPosition")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,6 +115,13 @@ def test_without_javascript_picture_and_words_remain(opened: Any, name: str) -> 
     for figure in page.locator("figure.explorer").all():
         assert figure.locator("input").count() == 0
         assert figure.locator("img").is_visible() and figure.locator("figcaption").inner_text()
+
+
+@pytest.mark.parametrize("name", ["index", "how_to_run"])
+def test_no_colour_comes_in_slowly_on_the_search_button(opened: Any, name: str) -> None:
+    button = opened(name, color_scheme="dark").locator(".search-button-field:visible").first
+    assert button.evaluate("button => getComputedStyle(button).transitionProperty") in ("none", "all")
+    assert button.evaluate("button => getComputedStyle(button).transitionDuration") == "0s"
 
 
 def test_the_search_finds_dying(opened: Any) -> None:

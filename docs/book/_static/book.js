@@ -1,7 +1,7 @@
 "use strict";
-// Controls without a kernel: each explorer's pictures lie in a folder, numbered as digits are counted.
+// Controls without a kernel: each explorer's pictures, numbered as digits are counted, lie in files, some one under the other in each.
 for (const figure of document.querySelectorAll("figure.explorer")) {
-  const { controls, words } = JSON.parse(figure.querySelector("script").textContent);
+  const { controls, words, sheet } = JSON.parse(figure.querySelector("script").textContent);
   const picture = figure.querySelector("img");
   const caption = figure.querySelector("figcaption");
   const bench = document.createElement("div");
@@ -26,10 +26,15 @@ for (const figure of document.querySelectorAll("figure.explorer")) {
   });
   const show = () => {
     const number = controls.reduce((sum, { places }, i) => sum * places.length + Number(sliders[i].value), 0);
-    picture.src = picture.parentElement.href = `${figure.dataset.folder}${number}.webp`;
+    const file = Math.floor(number / sheet);
+    const inFile = Math.min(sheet, words.length - file * sheet);
+    picture.src = `${figure.dataset.folder}${file}.webp`;
+    picture.style.objectPosition = `0 ${inFile > 1 ? (100 * (number % sheet)) / (inFile - 1) : 0}%`;
     picture.alt = caption.textContent = words[number];
   };
   figure.prepend(bench);
+  picture.style.aspectRatio = `${picture.getAttribute("width")} / ${picture.getAttribute("height")}`;
+  picture.parentElement.replaceWith(picture); // a link would lead to one picture only
 }
 // On a phone the rows of a table of sentences become paragraphs, where each cell says what it is.
 for (const table of document.querySelectorAll(".prose table")) {
