@@ -604,7 +604,7 @@ def _slope(call: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
 
 def _norm(tensor: Tensor) -> float:
     """Euclidean norm; in float64 where squares of float32 would leave its range."""
-    size = float(tensor.detach().norm())
+    size = float(torch.linalg.vector_norm(tensor.detach()))
     return size if 1e-15 < size < 1e18 else float(tensor.detach().double().norm())
 
 

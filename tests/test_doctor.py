@@ -162,7 +162,7 @@ SICK: dict[str, tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = {
     **{f"head, gain {g}": ("loss far from chance", lambda g=g: plain(nn.ReLU, 4, 96, head=g), FLAT) for g in (6.0, 20.0)},
     "head, ResNet": ("loss far from chance", lambda: changed(resnet(), lambda m: m[-1].weight.mul_(60)), IMAGES),
     **{f"residual, {b}": ("exploding", lambda b=b: Residual(b, 64, norm=False), FLAT) for b in (12, 20)},
-    **{f"head {g}, residual": ("loss far from chance", lambda g=g: changed(Residual(20, 64, True, bare=True), lambda m: m.last.weight.mul_(g)), FLAT) for g in (6.0, 20.0)},
+    "head, residual": ("loss far from chance", lambda: changed(Residual(20, 64, True, bare=True), lambda m: m.last.weight.mul_(9)), FLAT),
     **{f"zero, {i}": ("gradient cut", lambda i=i: changed(plain(nn.ReLU, 5, 64), lambda m: m[i].weight.zero_()), FLAT) for i in (4, 8)},
     "weights 0, tanh": ("gradient cut", lambda: changed(plain(nn.Tanh, 5, 64, 1.0), lambda m: m[4].weight.zero_()), FLAT),
     "convolutions too small": ("vanishing", lambda: conv(7, 0.3), IMAGES),
