@@ -69,6 +69,7 @@ _CALLS: dict[Any, str] = {
 _ELEMENTWISE = re.compile(
     "(Where|Mul|Div|Pow|Maximum|Minimum|Abs|Sin|Cos|Exp|Log|Erf|Sqrt|MaskedFill|Sigmoid|Tanh|Clamp)"
 )
+_ADDITIONS = ("add", "add_", "__add__", "__radd__", "__iadd__")
 _BOUNDED = ["sigmoid", "tanh", "hardtanh", "hardsigmoid", "softsign", "relu6"]
 
 
@@ -86,7 +87,8 @@ class Limits:
             off where all inputs look alike, and never more but for chance: three deviations of a coin are added.
         apart: inputs merge when their relative distance in each of the last four hidden layers is below this share of
             that of the inputs. ReLU at He's init gets there after 46 layers.
-        loss: the loss over that of outputs that are all alike. Logits of scale 2.5 get there with ten classes.
+        loss: the loss over that of outputs that are all alike. Logits of scale 2.5 get there with ten classes. Beside n
+            residual paths, whose n + 1 parts add up to something sqrt(n + 1) as large, logits may be that much larger.
         squared: the same for a loss on real numbers: outputs three times as large as the targets.
         guesses: share of the examples that get one and the same class.
     """
@@ -167,11 +169,13 @@ class _Ears(TorchFunctionMode):
     def __init__(self, layers: list[_Layer]) -> None:
         super().__init__()
         self.layers = layers
+        self.paths = 0  # additions of two tensors that both learn: where residual paths end
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        self.paths += getattr(func, "__name__", "") in _ADDITIONS and _meet(args)
         name = _CALLS.get(func)
         z = args[0] if args else kwargs.get("input")
         waiting = [layer for layer in self.layers[-4:] if not layer.activation]
@@ -314,7 +318,7 @@ def examine(
     layers: list[_Layer] = []
     with _unchanged(model) as handles, torch.enable_grad():
         handles += _listen(model, layers)
-        with _Ears(layers):
+        with _Ears(layers) as ears:
             try:
                 outputs = model(*inputs, **named)
             except Exception as error:
@@ -324,6 +328,7 @@ def examine(
                 f"{type(model).__name__} called no module with weights: there is nothing to look at"
             )
         value, chance, squared = _losses(outputs, y, loss)
+        level = _level(outputs, y, ears.paths) if loss is None and not squared else float(value.detach())
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         wanted = parameters or [layer.out for layer in layers if layer.out.requires_grad][:1]
         try:
@@ -347,6 +352,7 @@ def examine(
         start,
         outputs,
         y,
+        level,
     )
     theirs = [_predicted(a, b) for a, b in zip(layers, [*layers[1:], None], strict=True)]
     return Report(*numbers, list(_findings(seen)), _notes(model, layers, gradients), limits, columns, theirs)
@@ -483,6 +489,18 @@ def _losses(outputs: Any, y: Any, loss: Loss | None) -> tuple[Tensor, float, boo
     return value.sum(), chance if chance > 0 else math.nan, squared
 
 
+def _level(outputs: Tensor, y: Tensor, paths: int) -> float:
+    """The loss of the classes, with logits over sqrt(paths + 1): as large as they were without the paths."""
+    with torch.no_grad():
+        return float(_classes(outputs.detach() / math.sqrt(paths + 1), y))
+
+
+def _meet(args: Sequence[Any]) -> bool:
+    """Whether two tensors of one shape are added, both of which depend on what learns."""
+    tensors = [part for part in args[:2] if isinstance(part, Tensor) and part.requires_grad and part.ndim > 1]
+    return len(tensors) == 2 and tensors[0].shape == tensors[1].shape
+
+
 def _alike(outputs: Tensor) -> float:
     """The number that guessing puts in each output: a log-probability, a probability, or 0."""
     if outputs.ndim > 1:
@@ -586,7 +604,7 @@ def _slope(call: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
 
 def _norm(tensor: Tensor) -> float:
     """Euclidean norm; in float64 where squares of float32 would leave its range."""
-    size = float(tensor.detach().norm())
+    size = float(torch.linalg.vector_norm(tensor.detach()))
     return size if 1e-15 < size < 1e18 else float(tensor.detach().double().norm())
 
 
@@ -687,7 +705,7 @@ def _unheard(given: Any) -> bool:
 
 
 class _Seen(NamedTuple):
-    """All that a finding is drawn from; ``at``: the table's columns."""
+    """All that a finding is drawn from; ``at``: the table's columns; ``level``: the loss without what paths add up to."""
 
     at: dict[str, Any]
     limits: Limits
@@ -698,6 +716,7 @@ class _Seen(NamedTuple):
     start: float
     outputs: Any
     y: Any
+    level: float
 
     def finding(self, kind: str, place: int, sentence: str) -> Finding:
         return Finding(kind, str(self.at["layer"][place]), sentence, _HELP[kind])
@@ -744,7 +763,7 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
             )
             yield seen.finding("signals merge", -2, f"{words} or less (of √2 for unrelated ones).")
     yield from _guessing(seen)
-    if seen.loss > (limits.squared if seen.squared else limits.loss) * seen.chance:
+    if seen.level > (limits.squared if seen.squared else limits.loss) * seen.chance:
         words = f"the loss is {_about(seen.loss)}, and {_about(seen.chance)} if all outputs are alike."
         yield seen.finding("loss far from chance", -1, words)
 

@@ -22,9 +22,10 @@ from course_utils.machine import SINGLE
 __all__ = ["GAINS", "Design", "Moments", "Networks", "Trace", "grid"]
 
 GAINS = {"he": math.sqrt(2.0), "xavier": 1.0, "pytorch": math.sqrt(1.0 / 3.0)}
-NORMS = ("none", "batch", "layer")
+NORMS = ("none", "batch", "layer", "dyt")
 BN_EPS, BN_MOMENTUM = 1e-5, 0.1  # as torch.nn.BatchNorm1d; Ioffe & Szegedy, ICML 2015, arXiv:1502.03167
 LN_EPS = 1e-5  # as torch.nn.LayerNorm; Ba, Kiros & Hinton, 2016, arXiv:1607.06450
+DYT_ALPHA = 0.5  # where alpha begins; Zhu et al., CVPR 2025, arXiv:2503.10622
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Design:
             of equal width) or "pytorch" (what nn.Linear does: weights *and biases* uniform in
             +-1/sqrt(fan_in), a gain of sqrt(1/3)).
         bias: the value of all hidden biases at the start; must be 0 when gain is "pytorch".
-        norm: "none", "batch" (each unit's z over the batch) or "layer" (each example's z over the units), before
-            the activation, with trainable scale and shift.
+        norm: "none", "batch" (each unit's z over the batch), "layer" (each example's z over the units) or "dyt"
+            (tanh(alpha z), with one trainable alpha per layer, which begins at 0.5: Zhu et al., CVPR 2025,
+            arXiv:2503.10622), before the activation, with trainable scale and shift.
         learning_rate: of the optimiser, per step; used by training alone.
         l1: weight of a penalty on the activations, l1 * (sum of abs(h) over all hidden units, mean over the
             batch), added to what is minimised (Glorot, Bordes & Bengio, AISTATS 2011); used by training alone.
@@ -87,7 +89,9 @@ class Design:
     def arm(self) -> str:
         """What tables and figures call these choices, e.g. "ReLU", "ReLU + batch norm + residual"."""
         parts = [activations.get(self.activation).label]
-        parts += [f"{self.norm} norm"] * (self.norm != "none") + ["residual"] * self.residual
+        parts += ["DyT" if self.norm == "dyt" else f"{self.norm} norm"] * (self.norm != "none") + [
+            "residual"
+        ] * self.residual
         return " + ".join(parts)
 
     def describe(self) -> dict[str, Any]:
@@ -172,7 +176,7 @@ class Networks:
         parameters: the trainable tensors. ``first`` [inputs, N * width] (network i owns columns i*width
             ...), ``hidden`` [depth-1, N, width, width], ``bias`` [depth, N, 1, width], ``last`` [N, width,
             outputs], ``last_bias`` [N, 1, outputs], ``scale`` and ``shift`` [depth, N, 1, width] where any
-            network is normalised.
+            network is normalised, ``alpha`` [depth, N, 1, 1] where any has DyT.
         running_mean, running_var: [depth, N, 1, width], used by batch norm in evaluation mode.
         trained: epochs that :func:`course_utils.training.train` has begun with these networks; 0 at the start.
         moments: what its optimiser keeps, for training that goes on; None at the start.
@@ -218,6 +222,8 @@ class Networks:
         }
         if any(design.norm != "none" for design in self.designs):
             self.parameters |= {"scale": torch.ones(shape, **SINGLE), "shift": torch.zeros(shape, **SINGLE)}
+        if any(design.norm == "dyt" for design in self.designs):
+            self.parameters["alpha"] = torch.full((*shape[:3], 1), DYT_ALPHA, **SINGLE)
         for name, tensor in self.parameters.items():
             self.parameters[name] = tensor.to(device, dtype).contiguous().requires_grad_()
         self.running_mean = torch.zeros(shape, dtype=dtype, device=device)
@@ -330,6 +336,11 @@ class Networks:
                 part = self._batch_norm(part, layer, run.slice, training)
             elif run.norm == "layer":
                 part = self._layer_norm(part, layer, run.slice)
+            elif run.norm == "dyt":
+                scale, shift, alpha = (
+                    self.parameters[k][layer, run.slice] for k in ("scale", "shift", "alpha")
+                )
+                part = torch.addcmul(shift, torch.tanh(alpha * part), scale)
             parts.append(part)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

@@ -46,7 +46,7 @@ class Flat:
     Attributes:
         all: the tensor; zeros at first.
         first: its parts, one [inputs, members * width] for each group.
-        rest: its other parts by name: hidden, bias and perhaps scale, shift as in Networks; last [N, C, width];
+        rest: its other parts by name: hidden, bias and perhaps scale, shift, alpha as in Networks; last [N, C, width];
             last_bias [N, C, 1].
         members: of each group, [members].
     """
@@ -218,6 +218,10 @@ class _Neighbours:
             [each.rest[name][layer, run.slice] for each in (parameters, gradients)]
             for name in ("scale", "shift")
         )
+        if run.norm == "dyt":
+            self.alpha, self.alpha_grad = (
+                each.rest["alpha"][layer, run.slice] for each in (parameters, gradients)
+            )
 
     def forward(self) -> None:
         """From the stream to h."""
@@ -228,6 +232,9 @@ class _Neighbours:
             flat, self.mean, self.inverse = aten.native_layer_norm(self.stream, shape, None, None, LN_EPS)
             self.flat = flat
             torch.addcmul(self.shift, flat, self.scale, out=self.z)
+        elif self.run.norm == "dyt":
+            torch.tanh(torch.mul(self.stream, self.alpha, out=self.flat), out=self.flat)
+            torch.addcmul(self.shift, self.flat, self.scale, out=self.z)
         self.kernel.value(self.z, self.h)
 
     def backward(self, grad: Tensor) -> None:
@@ -245,6 +252,11 @@ class _Neighbours:
             return
         torch.sum(self.spare, 1, True, out=self.scale_grad)
         by_flat, shape = torch.mul(grad, self.scale, out=self.spare), [grad.shape[2]]
+        if self.run.norm == "dyt":
+            aten.tanh_backward.grad_input(by_flat, self.flat, grad_input=grad)
+            torch.sum(torch.mul(grad, self.stream, out=self.spare), (1, 2), True, out=self.alpha_grad)
+            grad.mul_(self.alpha)
+            return
         by_stream, *_ = aten.native_layer_norm_backward(
             by_flat, self.stream, shape, self.mean, self.inverse, None, None, [True, False, False]
         )

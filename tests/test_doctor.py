@@ -72,18 +72,25 @@ def resnet(width: int = 8, blocks: int = 2, zero: bool = False) -> nn.Module:
 
 
 class Residual(nn.Module):
-    """x + W2 f(W1 norm(x)), in every block."""
+    """x + W2 f(W1 norm(x)), in every block; ``bare``: at He's init, without a norm at the end."""
 
     def __init__(
-        self, blocks: int, width: int, norm: bool, activation: Any = torch.relu, gain: float = HE
+        self,
+        blocks: int,
+        width: int,
+        norm: bool,
+        activation: Any = torch.relu,
+        gain: float = HE,
+        bare: bool = False,
     ) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(64, width), nn.Linear(width, 10)
         self.norms = nn.ModuleList(nn.LayerNorm(width) if norm else nn.Identity() for _ in range(blocks))
         self.ones = nn.ModuleList(nn.Linear(width, width) for _ in range(blocks))
         self.twos = nn.ModuleList(nn.Linear(width, width) for _ in range(blocks))
-        self.end, self.activation = nn.LayerNorm(width) if norm else nn.Identity(), activation
-        if not norm:
+        self.end = nn.LayerNorm(width) if norm and not bare else nn.Identity()
+        self.activation = activation
+        if not norm or bare:
             for layer in [*self.ones, *self.twos]:
                 nn.init.normal_(layer.weight, std=gain / math.sqrt(width))
 
@@ -155,6 +162,7 @@ SICK: dict[str, tuple[str, Callable[[], nn.Module], tuple[int, ...]]] = {
     **{f"head, gain {g}": ("loss far from chance", lambda g=g: plain(nn.ReLU, 4, 96, head=g), FLAT) for g in (6.0, 20.0)},
     "head, ResNet": ("loss far from chance", lambda: changed(resnet(), lambda m: m[-1].weight.mul_(60)), IMAGES),
     **{f"residual, {b}": ("exploding", lambda b=b: Residual(b, 64, norm=False), FLAT) for b in (12, 20)},
+    "head, residual": ("loss far from chance", lambda: changed(Residual(20, 64, True, bare=True), lambda m: m.last.weight.mul_(9)), FLAT),
     **{f"zero, {i}": ("gradient cut", lambda i=i: changed(plain(nn.ReLU, 5, 64), lambda m: m[i].weight.zero_()), FLAT) for i in (4, 8)},
     "weights 0, tanh": ("gradient cut", lambda: changed(plain(nn.Tanh, 5, 64, 1.0), lambda m: m[4].weight.zero_()), FLAT),
     "convolutions too small": ("vanishing", lambda: conv(7, 0.3), IMAGES),
@@ -175,6 +183,7 @@ WELL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "ResNet, branches at 0": (lambda: resnet(8, 2, zero=True), IMAGES),
     "convolutions, He": (lambda: conv(6, 1.0), IMAGES),
     **{f"residual, layer norm, {b}": (lambda b=b: Residual(b, 64, norm=True), FLAT) for b in (4, 12, 24)},
+    **{f"residual, no last norm, {b}": (lambda b=b: Residual(b, 64, True, bare=True), FLAT) for b in (8, 20, 40)},
     **{f"encoder, {n}": (lambda n=n: Encoder(n), TOKENS) for n in (1, 3, 8)},
     "encoder, GELU": (lambda: Encoder(4, 64, True, "gelu"), TOKENS),
     "encoder, norm last": (lambda: Encoder(3, 32, False), TOKENS),

@@ -29,6 +29,8 @@ LETTERS = {
     "9.2": "c",
     "9.7": "b",
     "10.6": "b",
+    "11.4": "b",
+    "11.5": "c",
 }
 DESIGNS: dict[str, dict[str, str]] = {
     "3.7": {"arms": "both", "gain": "he", "measure": "spread", "budget": "networks"},
@@ -41,6 +43,10 @@ DESIGNS: dict[str, dict[str, str]] = {
         "tasks": "each seed its own, shared by its arms", "rate": "the same for the three",
     },
     "10.5": {"gradient": "dL/dz", "weights": "he", "layers": "wide", "when": "at init"},
+    "11.6": {
+        "arms": "DyT at both gains", "rates": "each its own on held-out images", "seeds": "five and the same for both",
+        "depth": "16",
+    },
 }  # fmt: skip
 
 
@@ -58,6 +64,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("1.8", lambda gap, reach: reach * math.log(2) / gap), ("1.8", lambda gap, reach: math.ceil(reach * math.log(2) / gap)),
     ("2.9", relu_loses_more), ("2.9", by_cases), ("2.9", lambda s, m: [by_cases(*pair) for pair in zip(s, m, strict=True)]),
     ("3.8", lambda d: 2**0.5 * 0.1 ** (1 / d)), ("3.8", lambda d: 2**0.5 / 10 ** (1 / d)),
+    ("11.2", lambda f, n: f ** (n - 1) < 1 / 30), ("11.2", lambda f, n: 30 * f ** (n - 1) < 1),
     ("5.8", lambda k: 0.01 ** (1 / k)), ("5.8", lambda k: torch.exp(torch.log(torch.tensor(0.01)) / k)),
 ]  # fmt: skip
 WRONG: list[tuple[str, Any, str]] = [
@@ -78,6 +85,10 @@ WRONG: list[tuple[str, Any, str]] = [
     ("3.8", lambda d: 2**0.5 + 0 * d, "keeps all"), ("3.8", lambda d: 0.1 ** (1 / d), "factor per step"),
     ("3.8", lambda d: 2 * 0.1 ** (2 / d), "square"), ("3.8", lambda d: 2 * 0.1 ** (1 / d), "gain / √2"),
     ("3.8", lambda d: 2**0.5 * 10 ** (1 / d), "largest gain"), ("3.8", lambda d: d, "should give"), ("3.8", 1.38, "function"),
+    ("11.2", lambda f, n: f**n < 1 / 30, "one step less"), ("11.2", lambda f, n: f < 1 / 30, "one step. The steps"),
+    ("11.2", lambda f, n: f < 1, "harms nobody"), ("11.2", lambda f, n: f ** (n - 1) >= 1 / 30, "other way round"),
+    ("11.2", lambda f, n: f ** (n - 1), "True or False"), ("11.2", 0.03, "function"),
+    ("11.2", lambda f, n: f ** (n - 1) < 0.1, "there is 0.068 left; this says True"),
     ("5.8", lambda k: 0.01 + 0 * k, "enough for one"), ("5.8", lambda k: 0.01 / k, "share the hundredth"),
     ("5.8", lambda k: 0.01 * k, "add up"), ("5.8", lambda k: 0.01**k, "what is left"), ("5.8", 0.1, "function"),
     ("5.8", lambda k: 0.1 ** (1 / k), "should give less"),

@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from PIL import Image
 
 from course_utils import activations, plots
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11
 from course_utils.sketch import Sketcher, _Canvas
 
 NAMES = ["sigmoid", "relu", "tanh", "gelu"]
@@ -128,7 +128,15 @@ def wall(place: int) -> Figure:
     return nb10.wall(pd.DataFrame(rows), "Who said what", "" if place == 4 else VERDICTS[place % 4])
 
 
-EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, pulled, wall]
+def examined(place: int) -> Figure:
+    size = 4 * place
+    sizes = np.exp(np.linspace(2.0 - place, 0, size + 1))
+    columns = {"dz": sizes, "predicted": np.full(size + 1, 0.5 + 0.1 * place), "z scale": sizes[::-1]}
+    table = pd.DataFrame(columns).assign(dead=0.1 * place, lost=0.5)
+    return nb11.explored(table, NAMES[place % 4], f"{place} layers")
+
+
+EXPLORERS = [rate, stack, density, profile, shaded, cells, normed, curve, costs, pulled, wall, examined]
 every = pytest.mark.parametrize("draw", EXPLORERS, ids=[f"nb{i:02d}" for i in range(len(EXPLORERS))])
 WALK = [1, 2, 4, 3, 1, 5]
 

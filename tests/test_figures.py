@@ -40,9 +40,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Bbox, BboxBase, Transform
 from torch import Tensor
 
-from course_utils import activations, plots
+from course_utils import activations, doctor, plots
 from course_utils.data import Dataset
-from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, tiles
+from course_utils.figures import nb00, nb01, nb02, nb03, nb04, nb05, nb06, nb07, nb08, nb09, nb10, nb11, tiles
 
 ROOT = Path(__file__).resolve().parent.parent
 STORED = ROOT / "tests" / "figures.json"
@@ -1399,6 +1399,60 @@ def nb10_settings() -> Figure:
 @drawing
 def nb10_settings__one() -> Figure:
     return tuned("plain")
+
+
+class Seen(doctor.Watch):
+    """A watch whose table is given."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        return self.rows
+
+
+def examined(size: int, factor: float, dead: float = 0.0) -> pd.DataFrame:
+    sizes = factor ** np.arange(size, -1.0, -1)
+    columns = {"dz": sizes, "predicted": np.full(size + 1, factor), "z scale": 2 / sizes}
+    return pd.DataFrame(columns).assign(dead=dead, lost=0.5)
+
+
+@drawing
+def nb11_patients() -> Figure:
+    none = examined(4, 0.5, 1.0).assign(dz=[0.0] * 4 + [0.1])
+    wards = {"A": [examined(8, 2.0), examined(8, 2.5)], "D": [none, none]}
+    return nb11.patients(wards, "A finding", "how")
+
+
+@drawing
+def nb11_beside() -> Figure:
+    tables = [examined(6, 0.4), examined(6, 0.5)]
+    return nb11.beside({"one": tables, "two": [examined(6, 1.0)]}, "A finding", "how")
+
+
+@drawing
+def nb11_watched() -> Figure:
+    numbers = {"factor": 1.0, "update": 0.01, "zeros": 0.5, "dead": 0.0}
+    look = object.__new__(Seen)
+    look.reports = dict.fromkeys((0, 5))
+    look.rows = pd.DataFrame([{"step": i, "layer": name, **numbers} for i in (0, 5) for name in "abc"])
+    return nb11.watched(look, "A finding")
+
+
+@drawing
+def nb11_swap() -> Figure:
+    rows = [
+        (name, norm, path, 0.8 - 0.1 * i - 0.05 * j + 0.01 * seed)
+        for path in ("residual", "plain")
+        for i, name in enumerate(("relu", "sigmoid"))
+        for j, norm in enumerate(("none", "layer norm", "DyT"))
+        for seed in range(3)
+    ]
+    table = pd.DataFrame(rows, columns=["activation", "norm", "path", "score"])
+    return nb11.swap(table, torch.tensor([0.7, 0.72]), "A finding", "how")
+
+
+@drawing
+def nb11_explored() -> Figure:
+    return nb11.explored(examined(8, 0.5, 0.2), "tanh", "A finding")
 
 
 # The tests.

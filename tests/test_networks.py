@@ -23,6 +23,8 @@ MIXED = [
     Design("gelu", seed=11, norm="layer", residual=True),
     Design("relu", seed=12, norm="batch", gain="he", residual=True),
     Design("tanh", seed=13, residual=True),
+    Design("relu", seed=14, gain="he", norm="dyt"),
+    Design("sigmoid", seed=15, norm="dyt", residual=True),
 ]
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -45,6 +47,19 @@ class Phi(nn.Module):
 
     def forward(self, z):
         return self.function(z)
+
+
+class DyT(nn.Module):
+    """tanh(alpha x), scaled and shifted, as its authors print it (arXiv:2503.10622)."""
+
+    def __init__(self, width, dtype=None):
+        super().__init__()
+        self.alpha = nn.Parameter(torch.full((1,), 0.5, dtype=dtype))
+        self.weight = nn.Parameter(torch.ones(width, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(width, dtype=dtype))
+
+    def forward(self, x):
+        return self.weight * torch.tanh(self.alpha * x) + self.bias
 
 
 class Plain(nn.Sequential):
@@ -73,11 +88,13 @@ def plain(nets: Networks, number: int) -> Plain:
         layers.append(linear)
         if layer < nets.depth:
             if design.norm != "none":
-                kind = nn.BatchNorm1d if design.norm == "batch" else nn.LayerNorm
+                kind = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "dyt": DyT}[design.norm]
                 norm = kind(nets.width, dtype=nets.dtype)
                 with torch.no_grad():
                     norm.weight.copy_(p["scale"][layer, number, 0])
                     norm.bias.copy_(p["shift"][layer, number, 0])
+                    if design.norm == "dyt":
+                        norm.alpha.copy_(p["alpha"][layer, number, 0])
                 layers.append(norm)
             layers.append(Phi(design.activation))
     model = Plain(*layers)
@@ -133,7 +150,7 @@ def test_forward_train_and_eval(dtype, depth, width, outputs):
 
 
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+@pytest.mark.parametrize("norm", ["none", "batch", "layer", "dyt"])
 def test_gradients(norm, residual):
     designs = grid(activation=["tanh", "relu"], norm=norm, residual=residual, seed=[0, 1])
     nets = Networks(designs, 12, 3, 6, dtype=torch.float64)
@@ -161,7 +178,11 @@ def test_gradients(norm, residual):
             torch.testing.assert_close(gradients["bias"][layer, i, 0], linears[layer].bias.grad, **close)
         torch.testing.assert_close(gradients["last"][i], linears[3].weight.grad.T, **close)
         torch.testing.assert_close(gradients["last_bias"][i, 0], linears[3].bias.grad, **close)
-        for layer, module in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
+        for layer, module in enumerate(
+            m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm | DyT)
+        ):
+            if norm == "dyt":
+                torch.testing.assert_close(gradients["alpha"][layer, i, 0], module.alpha.grad, **close)
             torch.testing.assert_close(gradients["scale"][layer, i, 0], module.weight.grad, **close)
             torch.testing.assert_close(gradients["shift"][layer, i, 0], module.bias.grad, **close)
 
@@ -203,8 +224,9 @@ def test_residual_paths_add_up():
 
 
 def test_arms():
-    assert [d.arm for d in MIXED[-4:]] == [
-        "sigmoid + layer norm", "GELU + layer norm + residual", "ReLU + batch norm + residual", "tanh + residual"
+    assert [d.arm for d in MIXED[-6:]] == [
+        "sigmoid + layer norm", "GELU + layer norm + residual", "ReLU + batch norm + residual", "tanh + residual",
+        "ReLU + DyT", "sigmoid + DyT + residual",
     ]  # fmt: skip
     assert Design("relu").arm == "ReLU"
 

@@ -21,7 +21,7 @@ def drawn(seed: int) -> Networks:
             kind,
             seed=chance.randrange(99),
             gain=chance.choice(["he", "pytorch", 1.7]),
-            norm=chance.choice(["none", "none", "batch", "layer"]),
+            norm=chance.choice(["none", "none", "batch", "layer", "dyt"]),
             l1=chance.choice([0.0, 0.0, 0.3]) * (seed % 2),
             residual=chance.random() < 0.4,
         )
@@ -29,7 +29,7 @@ def drawn(seed: int) -> Networks:
     ]
     nets = Networks(designs, INPUTS, chance.randint(1, 4), WIDTH, CLASSES, dtype=torch.float64)
     with torch.no_grad():
-        for name in ("scale", "shift"):
+        for name in ("scale", "shift", "alpha"):
             if name in nets.parameters:
                 nets.parameters[name].add_(torch.randn(nets.parameters[name].shape, dtype=torch.float64) / 3)
     return nets

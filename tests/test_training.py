@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import pytest
 import torch
-from test_networks import one_thread, plain  # noqa: F401  one_thread applies to every test here
+from test_networks import DyT, one_thread, plain  # noqa: F401  one_thread applies to every test here
 from torch import nn
 
 from course_utils import activations, machine, training
@@ -39,6 +39,7 @@ PATHS = [
     Design("relu", seed=2, gain="he", norm="layer", residual=True, learning_rate=0.05),
     Design("gelu", seed=3, norm="batch", residual=True, learning_rate=0.05),
     Design("tanh", seed=4, residual=True, learning_rate=0.05),
+    Design("relu", seed=5, gain="he", norm="dyt", residual=True, learning_rate=0.05),
 ]
 
 
@@ -103,7 +104,7 @@ def assert_as_torch(nets, models, tolerance):
             torch.testing.assert_close(nets.weight(layer)[i], linear.weight.T, **close)
             bias = p["bias"][layer, i, 0] if layer < nets.depth else p["last_bias"][i, 0]
             torch.testing.assert_close(bias, linear.bias, **close)
-        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm)):
+        for layer, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d | nn.LayerNorm | DyT)):
             torch.testing.assert_close(p["scale"][layer, i, 0], norm.weight, **close)
             torch.testing.assert_close(p["shift"][layer, i, 0], norm.bias, **close)
             if isinstance(norm, nn.BatchNorm1d):
