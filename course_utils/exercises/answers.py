@@ -508,10 +508,10 @@ def _design(answer: Any, options: Mapping[str, Mapping[str, str]]) -> dict[str, 
         raise Unread(
             f"A design is asked for, dict({', '.join(f'{part}=...' for part in options)}); this is {kind(answer)}."
         )
-    picked = {}
+    picked, parts_by = {}, {part.casefold(): part for part in options}
     for name, pick in answer.items():
-        part = name.strip().casefold() if isinstance(name, str) else name
-        if part not in options:
+        part = parts_by.get(name.strip().casefold()) if isinstance(name, str) else None
+        if part is None:
             raise Unread(f"The design has no part {shown(name)}; its parts are {', '.join(options)}.")
         picked[part] = pick
     return picked
