@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils import claims
+from course_utils import claims, record
 from course_utils.maintain import book, bootstrap
 from course_utils.maintain.execute import ROOT
 
@@ -144,6 +144,22 @@ def test_every_claim_has_a_place_and_every_paper_a_line(course: Path) -> None:
     assert "Verdict: open" in text.split("## C14\n")[1].split("\n## ")[0]
     sources = (course / "source" / "sources.md").read_text(encoding="utf-8")
     assert "- C13 (He et al., ICCV 2015). ([5.1" in sources and "On dying" not in sources
+
+
+def test_a_claim_in_the_record_tells_of_it(course: Path) -> None:
+    ready(course)
+    text = (course / "source" / "claims.md").read_text(encoding="utf-8")
+    rows = record.verdicts()
+    for claim in claims.register():
+        mine = text.split(f"## {claim}\n")[1].split("\n## ")[0]
+        told = re.findall(r"^    - (.+?): (\w+ ?\w*)[,(. ]", mine, re.MULTILINE)
+        assert len(told) == (len(record.CHANGES) if claim in record.CLAIMS else 0)
+        for row in rows[(rows["id"] == claim) & rows["judged"]].itertuples():
+            says = record.SETTINGS[row.change].says
+            line = next(line for line in mine.splitlines() if line.startswith(f"    - {says}: "))
+            assert f": {row.verdict}, " in line and f"({row.networks} networks)" in line
+            assert ("which its card does not say" in line) != row.same
+            assert ("Otherwise than in the course" in line) == bool(row.against)
 
 
 def test_the_front_page_asks_each_chapters_question(course: Path) -> None:

@@ -245,8 +245,10 @@ def _claims_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]
     }
     lines = ["# All claims", ""]
     lines += [
-        "What the thread says, line by line, and what became of it. E1 and on are slips in what it prints."
+        "What the thread says, line by line, and what became of it. E1 and on are slips in what it prints. For claims about "
+        "training the record holds the same experiment under other choices."
     ]
+    recorded = _record_rows()
     for claim in claims.register().values():
         name, title = titles.get(claim.notebook, ("", ""))
         home, card = cards.get(claim.id, (name, None))
@@ -269,7 +271,25 @@ def _claims_page(read: dict[str, Any], cards: dict[str, tuple[str, claims.Card]]
         lines += [f"- Tried in part in: {'; '.join(also)}."] if also else []
         found = [f"[{html.escape(text)}](<{target}>)" for target, text in where.get(claim.id, {}).items()]
         lines += [f"- Theory and measurement: {'; '.join(found)}."] if found else []
+        lines += recorded.get(claim.id, [])
     return "\n".join(lines) + "\n"
+
+
+def _record_rows() -> dict[str, list[str]]:
+    """Of each claim in the record: its verdict under each change, with the conditions that came out otherwise."""
+    from course_utils import record
+
+    lines: dict[str, list[str]] = {}
+    for row in record.verdicts().itertuples():
+        mine = lines.setdefault(str(row.id), ["- Does it still hold? From the record:"])
+        says = record.SETTINGS[str(row.change)].says
+        if not row.judged:
+            mine += [f"    - {says}: not run ({_plain(str(row.figure))})."]
+            continue
+        otherwise = f" Otherwise than in the course: {_plain(str(row.against))}." if row.against else ""
+        same = "as its card says" if row.same else "**which its card does not say**"
+        mine += [f"    - {says}: {row.verdict}, {same} ({row.networks} networks).{otherwise}"]
+    return lines
 
 
 def _with_number(number: str, heading: str) -> str:
