@@ -152,7 +152,7 @@ def test_a_claim_in_the_record_tells_of_it(course: Path) -> None:
     rows = record.verdicts()
     for claim in claims.register():
         mine = text.split(f"## {claim}\n")[1].split("\n## ")[0]
-        told = re.findall(r"^    - (.+?): (\w+ ?\w*)[,(. ]", mine, re.MULTILINE)
+        told = re.findall(r"^    - (.+?): (\w+ ?\w*)[,:. ]", mine, re.MULTILINE)
         assert len(told) == (len(record.CHANGES) if claim in record.CLAIMS else 0)
         for row in rows[(rows["id"] == claim) & rows["judged"]].itertuples():
             says = record.SETTINGS[row.change].says

@@ -284,7 +284,7 @@ def _record_rows() -> dict[str, list[str]]:
         mine = lines.setdefault(str(row.id), ["- Does it still hold? From the record:"])
         says = record.SETTINGS[str(row.change)].says
         if not row.judged:
-            mine += [f"    - {says}: not run ({_plain(str(row.figure))})."]
+            mine += [f"    - {says}: {_plain(str(row.figure))}."]
             continue
         otherwise = f" Otherwise than in the course: {_plain(str(row.against))}." if row.against else ""
         same = "as its card says" if row.same else "**which its card does not say**"

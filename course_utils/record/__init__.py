@@ -112,7 +112,8 @@ def verdicts(path: Path | None = None) -> pd.DataFrame:
         for change in CHANGES:
             tables = parts.tables(change, claim)
             if not tables or any(table.name not in known for table in tables):
-                reason = why.get(change, {}).get(claim) or why.get(change, {}).get("all") or "not run yet"
+                stored = why.get(change, {})
+                reason = "not run yet" if tables else stored.get(claim) or stored.get("all", "not run yet")
                 rows.append((claim, change, False, "not run", False, reason, 0, ""))
                 continue
             held, figure = _judged(claim, change, read)
