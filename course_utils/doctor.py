@@ -355,7 +355,11 @@ def examine(
         level,
     )
     theirs = [_predicted(a, b) for a, b in zip(layers, [*layers[1:], None], strict=True)]
-    return Report(*numbers, list(_findings(seen)), _notes(model, layers, gradients), limits, columns, theirs)
+    notes = _notes(model, layers, gradients)
+    if _begins_at_zero(columns):
+        words = "begins with weights of 0, so that no gradient reaches the layers before it until a step is made: look again then."
+        notes.append(f"{columns['layer'][-1]} {words}")
+    return Report(*numbers, list(_findings(seen)), notes, limits, columns, theirs)
 
 
 # The pass
@@ -735,7 +739,7 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
     )  # 0 where nothing reaches the layers before
     empty = [i for i, size in enumerate(at["weight"]) if i and size == 0 and below[i] == 0]
     end = empty[0] if empty else len(wild) - 1
-    if empty:
+    if empty and not _begins_at_zero(at):
         words = (
             "its weights are all 0, and no gradient reaches the layers before it: dL/dz is exactly 0 there."
         )
@@ -762,10 +766,16 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
                 f"two inputs, {_about(start)} apart at the start, are {_about(np.nanmax(late))} apart here"
             )
             yield seen.finding("signals merge", -2, f"{words} or less (of √2 for unrelated ones).")
-    yield from _guessing(seen)
+    if not _begins_at_zero(at):
+        yield from _guessing(seen)
     if seen.level > (limits.squared if seen.squared else limits.loss) * seen.chance:
         words = f"the loss is {_about(seen.loss)}, and {_about(seen.chance)} if all outputs are alike."
         yield seen.finding("loss far from chance", -1, words)
+
+
+def _begins_at_zero(at: Mapping[str, Any]) -> bool:
+    """Whether the last layer's weights are all 0 and will not be after a step, as some draw a transformer's head."""
+    return bool(at["weight"][-1] == 0 and at["dw"][-1] > 0)
 
 
 def _gradient(seen: _Seen) -> Iterator[Finding]:

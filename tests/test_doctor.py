@@ -363,6 +363,22 @@ def test_functions_count_as_modules_do() -> None:
     assert [note for note in report.notes if "two" in note and "not seen" in note]
 
 
+def test_a_head_that_begins_at_zero_is_noted_and_no_finding() -> None:
+    """As torchvision's vision transformer draws its head: one step opens it, and what lies below is seen then."""
+    torch.manual_seed(3)
+    x, y = torch.randn(FLAT), torch.randint(10, (FLAT[0],))
+    well = changed(plain(nn.ReLU, 5, 64), lambda m: m[-1].weight.zero_())
+    sick = changed(plain(nn.Sigmoid, 12, 64, None), lambda m: m[-1].weight.zero_())
+    for model, after in ((well, []), (sick, ["vanishing"])):
+        report = doctor.examine(model, x, y)
+        assert not report.findings and any("begins with weights of 0" in note for note in report.notes)
+        nn.functional.cross_entropy(model(x), y).backward()
+        torch.optim.SGD(model.parameters(), 0.1).step()
+        model.zero_grad()
+        report = doctor.examine(model, x, y)
+        assert [f.kind for f in report.findings][:1] == after and not report.notes
+
+
 def test_tied_and_frozen_weights_and_calls_of_one_module_twice() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:
