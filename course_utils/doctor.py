@@ -276,7 +276,14 @@ class Report:
             _room(ax)
         right.set_xlim(0, 1)
         right.set_xlabel("share")
-        right.legend(loc="lower right", fontsize=8)
+        right.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=2,
+            fontsize=8,
+            frameon=False,
+            borderaxespad=0.2,
+        )
         every = math.ceil(count / 40)
         names = [_short(name) for name in table["layer"]]
         left.set_yticks(rows[::every], names[::every], fontsize=8)
@@ -775,7 +782,7 @@ def _findings(seen: _Seen) -> Iterator[Finding]:
 
 def _begins_at_zero(at: Mapping[str, Any]) -> bool:
     """Whether the last layer's weights are all 0 and will not be after a step, as some draw a transformer's head."""
-    return bool(at["weight"][-1] == 0 and at["dw"][-1] > 0)
+    return bool(len(at["weight"]) > 1 and at["weight"][-1] == 0 and at["dw"][-1] > 0)
 
 
 def _gradient(seen: _Seen) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_exercise_kinds import DESIGNS
 from torch import Tensor
 
 from course_utils import exercises, saturation, theory
@@ -225,22 +226,8 @@ def loses(s: float, m: float) -> bool:
     return cdf(-m / s) > cdf((-EDGE - m) / s) + 1 - cdf((EDGE - m) / s)
 
 
-DESIGN: dict[str, dict[str, Any]] = {
-    "3.7": {"arms": "both", "gain": "he", "measure": "spread", "budget": "networks"},
-    "4.7": {"arms": "penalty and forced", "rates": "each on held-out", "axis": "zeros", "seeds": "five, paired"},
-    "6.7": {"arms": "as it is and levelled", "depth": "30", "rates": "each on held-out", "measure": "loss"},
-    "7.8": {"rates": "each on held-out", "init": "each its own", "finish": "median", "order": "shared by arms"},
-    "8.7": {"order": "by turns", "clock": "processor", "summary": "least", "threads": "one"},
-    "9.6": {
-        "renewed": "dead, and as many living", "counted": "loss of each task",
-        "tasks": "each seed its own, shared by its arms", "rate": "the same for the three",
-    },
-    "10.5": {"gradient": "dL/dz", "weights": "he", "layers": "wide", "when": "at init"},
-}  # fmt: skip
-
-
 def but(number: str, **parts: Any) -> dict[str, Any]:
-    return DESIGN[number] | parts
+    return DESIGNS[number] | parts
 
 
 RIGHT: list[tuple[str, Any]] = [

@@ -157,7 +157,7 @@ def test_a_claim_in_the_record_tells_of_it(course: Path) -> None:
         for row in rows[(rows["id"] == claim) & rows["judged"]].itertuples():
             says = record.SETTINGS[row.change].says
             line = next(line for line in mine.splitlines() if line.startswith(f"    - {says}: "))
-            assert f": {row.verdict}, " in line and f"({row.networks} networks)" in line
+            assert f": {row.verdict}, " in line and f"({row.networks} networks; " in line
             assert ("which its card does not say" in line) != row.same
             assert ("Otherwise than in the course" in line) == bool(row.against)
 

@@ -377,6 +377,8 @@ def test_a_head_that_begins_at_zero_is_noted_and_no_finding() -> None:
         model.zero_grad()
         report = doctor.examine(model, x, y)
         assert [f.kind for f in report.findings][:1] == after and not report.notes
+    alone = changed(nn.Linear(64, 10), lambda m: m.weight.zero_())
+    assert not doctor.examine(alone, x, y).notes, "nothing lies below a single layer"
 
 
 def test_tied_and_frozen_weights_and_calls_of_one_module_twice() -> None:

@@ -132,7 +132,7 @@ def explored(table: pd.DataFrame, activation: str, finding: str) -> Figure:
     for column, colour, shift in (("dead", DEAD, -0.2), ("lost", LOST, 0.2)):
         right.bar(layers + shift, table[column].fillna(0).to_numpy()[:-1], width=0.4, color=colour)
     right.set_ylim(0, 1)
-    right.set_title("share dead (blue), lost", fontsize=9.5)
+    right.set_title("share dead (dark), lost (light)", fontsize=9.5)
     for ax in (left, middle, right):
         ax.set_xlabel("layer")
         ax.set_xticks([1, len(layers) // 2, len(layers)])

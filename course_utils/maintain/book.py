@@ -288,7 +288,9 @@ def _record_rows() -> dict[str, list[str]]:
             continue
         otherwise = f" Otherwise than in the course: {_plain(str(row.against))}." if row.against else ""
         same = "as its card says" if row.same else "**which its card does not say**"
-        mine += [f"    - {says}: {row.verdict}, {same} ({row.networks} networks).{otherwise}"]
+        mine += [
+            f"    - {says}: {row.verdict}, {same} ({row.networks} networks; {_plain(str(row.figure))}).{otherwise}"
+        ]
     return lines
 
 

@@ -61,14 +61,8 @@ PARTS: dict[str, dict[str, tuple[Part, tuple[str, ...]]]] = {
 """Family -> part -> (the experiment, the claims that it bears on)."""
 
 CONVOLVED: dict[str, tuple[Part, tuple[str, ...]]] = {
-    "depth_2": (convolved.depth_2, _RACE),
-    "depth_4": (convolved.depth_4, (*_RACE, "C28")),
-    "depth_6": (convolved.depth_6, (*_RACE, "C28")),
-    "old": (convolved.old, ("C02", "C08", "C20")),
-    "under_adam": (convolved.under_adam, ("C02", "C08", "C28", "C37")),
-    "ends": (convolved.ends, ("C20",)),
-    "krizhevsky": (convolved.krizhevsky, ("C20",)),
-}
+    name: (getattr(convolved, name), claims) for name, (_, claims) in PARTS["race"].items()
+} | {"krizhevsky": (convolved.krizhevsky, ("C20",))}
 """What the family "race" is under the change "conv"."""
 
 FAMILIES = tuple(PARTS)

@@ -121,7 +121,7 @@ def _sets(source: str, size: int, train: int, held: int, share: float) -> tuple[
 SETTINGS = {
     one.change: one
     for one in (
-        Setting("course", "the notebook's own setting"),
+        Setting("course", "the notebook's own setting, the maps of C35 with every other rate"),
         Setting("order", "ten other seeds and orders", tuple(range(40, 50)), (2,), tuple(range(40, 60))),
         Setting("budget", "ten times the steps", tuning=(0,), times=10),
         Setting("adam", "Adam in place of SGD", optimiser="adam"),
